@@ -1,0 +1,48 @@
+# How the CPU device is compiled: a source that uses LEVEL( or KERNEL( once for every level of the
+# instruction set (level.h), the rest once. `open` picks the level that the machine has.
+#
+# -ffp-contract=fast lets products and sums become one FMA; -fno-math-errno and -fno-trapping-math
+# let sqrt and conditional code become vector instructions. All three keep the values IEEE gives, up
+# to FMA's missing rounding; -ffast-math would not (NaN, infinity, order of sums) and stays off.
+set(flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast)
+if(PL_SANITIZE)
+  list(REMOVE_ITEM flags -O3)
+endif()
+if(NOT PL_SERIAL)
+  find_package(OpenMP REQUIRED COMPONENTS C)
+  list(APPEND flags ${OpenMP_C_FLAGS})
+  target_link_libraries(${target} PRIVATE OpenMP::OpenMP_C)
+endif()
+target_link_libraries(${target} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+target_compile_options(${target} PRIVATE ${flags})
+
+set(levels baseline)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  list(APPEND levels avx2 avx512)
+endif()
+set(flags_baseline)
+set(flags_avx2 -mavx2 -mfma)
+set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma)
+
+get_target_property(sources ${target} SOURCES)
+set(leveled)
+foreach(source IN LISTS sources)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  file(STRINGS ${source} marks REGEX "(LEVEL|KERNEL)\\(" LIMIT_COUNT 1)
+  if(marks)
+    list(APPEND leveled ${source})
+  endif()
+endforeach()
+if(leveled)
+  list(REMOVE_ITEM sources ${leveled})
+  set_target_properties(${target} PROPERTIES SOURCES "${sources}")
+  foreach(level IN LISTS levels)
+    set(part ${target}_${level})
+    add_library(${part} OBJECT ${leveled})
+    target_include_directories(${part} PRIVATE engine ${folder})
+    target_compile_definitions(${part} PRIVATE PL_LEVEL=${level})
+    target_compile_options(${part} PRIVATE ${flags} ${flags_${level}})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${part}>)
+    set_property(TARGET ${target} APPEND PROPERTY PL_OBJECTS $<TARGET_OBJECTS:${part}>)
+  endforeach()
+endif()

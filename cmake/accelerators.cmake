@@ -1,0 +1,22 @@
+# Every folder of accelerators/ that holds C files and no CMakeLists.txt of its own becomes
+# libperilune_<name>.so beside the engine, which is where the engine looks for it.
+# A folder's options.cmake may add rules; it sees `target` and `folder`. What it compiles apart from
+# the target it appends to the target's property PL_OBJECTS, so that C tests can link it too.
+
+set(accelerators)
+file(GLOB folders CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/accelerators/*)
+foreach(folder IN LISTS folders)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c)
+  if(NOT sources OR EXISTS ${folder}/CMakeLists.txt)
+    continue()
+  endif()
+  cmake_path(GET folder FILENAME name)
+  set(target perilune_${name})
+  add_library(${target} MODULE ${sources})
+  target_include_directories(${target} PRIVATE engine ${folder})
+  target_link_libraries(${target} PRIVATE m)
+  if(EXISTS ${folder}/options.cmake)
+    include(${folder}/options.cmake)
+  endif()
+  list(APPEND accelerators ${target})
+endforeach()

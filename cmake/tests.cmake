@@ -1,0 +1,74 @@
+# Tests are found by name: tests/**/*_test.c is one executable each, tests/<folder>/*_spec.lua run
+# in busted, with the JIT on and off. All of them use the engine of this build (PERILUNE_LIB).
+
+set(environment PERILUNE_LIB=${CMAKE_BINARY_DIR} PERILUNE_ACCELERATORS=${CMAKE_BINARY_DIR}
+  UBSAN_OPTIONS=print_stacktrace=1)
+
+# add_checked(name label command...): a test with what all tests share.
+function(add_checked name label)
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600
+    ENVIRONMENT "${environment}")
+endfunction()
+
+# ---- C units: linked with the engine's objects and, in tests/<accelerator>/, with that device's.
+file(GLOB_RECURSE units CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*_test.c)
+foreach(unit IN LISTS units)
+  cmake_path(RELATIVE_PATH unit BASE_DIRECTORY ${CMAKE_SOURCE_DIR}/tests OUTPUT_VARIABLE name)
+  string(REGEX REPLACE "_test\\.c$" "" name ${name})
+  cmake_path(GET name PARENT_PATH folder)
+  string(REPLACE / . name ${name})
+  set(target test.${name})
+  add_executable(${target} ${unit})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_link_libraries(${target} PRIVATE perilune_objects)
+  if(TARGET perilune_${folder} AND perilune_${folder} IN_LIST accelerators)
+    get_target_property(libraries perilune_${folder} LINK_LIBRARIES)
+    get_target_property(objects perilune_${folder} PL_OBJECTS)
+    if(NOT objects)
+      set(objects)
+    endif()
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:perilune_${folder}> ${objects})
+    target_include_directories(${target} PRIVATE accelerators/${folder})
+    target_link_libraries(${target} PRIVATE ${libraries})
+  endif()
+  add_checked(c.${name} c ${CMAKE_BINARY_DIR}/tests/${target})
+endforeach()
+
+# ---- Lua specs: in plain luajit; a build with sanitizers needs its own executable.
+find_program(LUAJIT luajit REQUIRED)
+find_program(BUSTED busted REQUIRED)
+set(runner ${LUAJIT})
+if(PL_SANITIZE)
+  set(runner $<TARGET_FILE:perilune_host>)
+  # LuaJIT keeps its heap where the leak checker does not look.
+  list(APPEND environment ASAN_OPTIONS=detect_leaks=0 PERILUNE_SANITIZE=${PL_SANITIZE})
+endif()
+file(GLOB_RECURSE specs CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests
+  ${CMAKE_SOURCE_DIR}/tests/*_spec.lua)
+set(spec_folders)
+foreach(spec IN LISTS specs)
+  cmake_path(GET spec PARENT_PATH folder)
+  list(APPEND spec_folders ${folder})
+endforeach()
+list(REMOVE_DUPLICATES spec_folders)
+foreach(folder IN LISTS spec_folders)
+  string(REPLACE / . name lua.${folder})
+  add_checked(${name} lua ${runner} ${BUSTED} --no-recursive tests/${folder})
+  if(NOT PL_SANITIZE)
+    add_checked(${name}.joff "lua;joff" ${runner} -joff ${BUSTED} --no-recursive tests/${folder})
+  endif()
+endforeach()
+
+# ---- The sources themselves, and the same suite with sanitizers in a build beside this one.
+if(NOT PL_SANITIZE)
+  find_program(LUACHECK luacheck)
+  if(LUACHECK)
+    add_checked(luacheck style ${LUAJIT} ${LUACHECK} --no-color --quiet .)
+  endif()
+  find_program(CLANG_FORMAT clang-format)
+  if(CLANG_FORMAT)
+    add_checked(format style sh cmake/check_format.sh ${CLANG_FORMAT})
+  endif()
+  add_checked(asan asan sh cmake/sanitized.sh asan ${CMAKE_BINARY_DIR}-asan)
+endif()
