@@ -23,7 +23,6 @@ enum {
 };
 
 static int threads_wanted;   /* 0: not yet known */
-static bool region_open;     /* touched by the main thread only */
 
 /* Counts a core once, however many hardware threads it has: at the lowest of them we may use. */
 static bool cpu_leads_its_core(int cpu, const cpu_set_t *allowed) {
@@ -91,6 +90,8 @@ void parallel_for(int64_t count, int64_t work, parallel_body body, void *context
 }
 
 #else
+
+static bool region_open;  /* touched by the main thread only */
 
 static bool thread_is_main(void) {
   static _Thread_local int known;  /* 0 not asked, 1 main, 2 another */

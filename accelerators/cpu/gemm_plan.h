@@ -1,0 +1,132 @@
+/*
+** gemm_plan.h -- how a product is computed, decided from shape and strides alone.
+** A product is seen as S V with `rows` of S and `columns` of V: as it stands (S = A, V = B), or
+** turned over (S = B^T, V = A^T), when copying A along k is cheaper than copying B; the result
+** then passes through a block of scratch that is transposed on its way out.
+*/
+#pragma once
+#include "gemm.h"
+#include "gemm_tile.h"
+
+enum {
+  ROW_BLOCK = 8 * TILE_ROWS,          /* rows of S a task computes at a time */
+  COLUMN_BLOCK = 16 * TILE_COLUMNS,
+  K_BLOCK = 256,                      /* a packed tile of S stays in L1 */
+  K_WHOLE = 1024,                     /* up to here unpacked S is not cut along k */
+  PANELS_BYTES = 4 << 20,             /* packed V at a time: within L3 */
+  TASK_WORK = 100 * 1000,             /* multiply-adds worth a task of its own */
+  TASKS = 8,                          /* as many as that when rows and columns allow */
+};
+
+typedef struct plan {
+  int64_t rows, columns, k;
+  const real *s, *v;
+  int64_t s_rs, s_cs;                 /* s(i,p) = s[i * s_rs + p * s_cs] */
+  int64_t v_rs, v_cs;                 /* v(p,j) = v[p * v_rs + j * v_cs] */
+  bool dot, turned, pack_s, pack_v;
+  int64_t row_block, column_block, k_block;
+  int64_t chunk;                      /* columns of V packed at a time */
+  int64_t panels_size;                /* numbers of scratch all workers share */
+  int64_t s_size, private_size;       /* and each worker's own: packed S, then turned result */
+} plan;
+
+INLINE int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least; }
+INLINE int64_t at_most(int64_t x, int64_t most) { return x < most ? x : most; }
+INLINE int64_t parts(int64_t x, int64_t size) { return (x + size - 1) / size; }
+INLINE int64_t round_up(int64_t x, int64_t unit) { return parts(x, unit) * unit; }
+
+static void plan_orient(plan *p, const gemm_args *g, bool turned) {
+  p->turned = turned;
+  p->k = g->k;
+  p->rows = turned ? g->n : g->m;
+  p->columns = turned ? g->m : g->n;
+  p->s = turned ? g->b : g->a;
+  p->v = turned ? g->a : g->b;
+  p->s_rs = turned ? g->b_cs : g->a_rs;
+  p->s_cs = turned ? g->b_rs : g->a_cs;
+  p->v_rs = turned ? g->a_cs : g->b_rs;
+  p->v_cs = turned ? g->a_rs : g->b_cs;
+  /* A stride over one element means nothing: make it the one that is fast. */
+  if (p->k == 1) p->s_cs = 1;
+  if (p->rows == 1) p->s_rs = 1;
+  if (p->columns == 1) p->v_cs = 1;
+}
+
+/* Powers of two apart, rows share a few cache sets and push each other out. */
+static bool stride_collides(int64_t stride, int64_t count) {
+  return count * 64 > 4096 && stride * (int64_t)sizeof(real) % 1024 == 0;
+}
+
+static bool v_needs_packing(const plan *p) {
+  if (p->v_cs != 1) return true;
+  if (p->rows < 4 * TILE_ROWS) return false;
+  return p->k * p->columns > 32 * 1024 || stride_collides(p->v_rs, p->k);
+}
+
+static bool s_needs_packing(const plan *p) {
+  if (p->s_rs != 1 && p->s_cs != 1) return true;
+  return p->columns >= 4 * TILE_COLUMNS && p->k * p->rows > 32 * 1024;
+}
+
+/* Costs in vector multiply-adds; the constants are what transposes were seen to take. */
+static double tile_cost(const plan *p) {
+  const double rows = (double)p->rows, columns = (double)p->columns, k = (double)p->k;
+  const double vectors = (double)parts(p->columns, VL);
+  const double in_flight = (double)(at_most(p->rows, TILE_ROWS) * at_most(parts(p->columns, VL), 2));
+  double cost = rows * vectors * k * (in_flight < 4 ? 4 / in_flight : 1);
+  if (p->v_cs != 1) cost += columns * k * (p->v_rs == 1 ? 0.5 : 2);
+  if (p->turned) cost += rows * columns * 0.5;
+  return cost;
+}
+
+static double dot_cost(const gemm_args *g) {
+  const int64_t tile = at_most(g->m, 3) * at_most(g->n, 4);
+  const double slow = tile < 6 ? 6.0 / (double)tile : 1;
+  return (double)g->m * (double)g->n * ((double)parts(g->k, VL) * slow + 4);
+}
+
+/* Tasks: enough of them to share out, each worth its start. Rows are cut first. */
+static void plan_cut(plan *p) {
+  const int64_t work = p->rows * p->columns * p->k;
+  const int64_t wanted = at_least(at_most(work / TASK_WORK, TASKS), 1);
+  const int64_t row_tiles = parts(p->rows, TILE_ROWS), panels = parts(p->columns, TILE_COLUMNS);
+  const int64_t by_rows = at_least(at_most(wanted, row_tiles / 2), 1);
+  const int64_t by_columns = at_least(at_most(wanted / by_rows, panels), 1);
+  p->row_block = at_most(parts(p->rows, by_rows), ROW_BLOCK);
+  p->column_block = at_most(parts(panels, by_columns) * TILE_COLUMNS, COLUMN_BLOCK);
+}
+
+static void plan_scratch(plan *p) {
+  p->chunk = p->columns;
+  if (p->pack_v) {
+    const int64_t fits = PANELS_BYTES / (int64_t)sizeof(real) / p->k;
+    p->chunk = at_most(p->columns, at_least(fits / p->column_block, 1) * p->column_block);
+    p->panels_size = round_up(p->chunk, TILE_COLUMNS) * p->k + VL;
+  }
+  if (p->pack_s) p->s_size = round_up(p->row_block * p->k_block + VL, VL);
+  p->private_size = p->s_size + (p->turned ? p->row_block * p->column_block : 0);
+  p->panels_size = round_up(p->panels_size, VL);
+}
+
+static plan plan_make(const gemm_args *g) {
+  plan p = {0}, other = {0};
+  plan_orient(&p, g, false);
+  plan_orient(&other, g, true);
+  double cost = tile_cost(&p), other_cost = tile_cost(&other);
+  if (other_cost < cost) {
+    p = other;
+    cost = other_cost;
+  }
+  p.dot = g->a_cs == 1 && g->b_rs == 1 && dot_cost(g) < cost;
+  if (p.dot) {
+    plan_orient(&p, g, false);
+    plan_cut(&p);
+    return p;
+  }
+  p.pack_s = s_needs_packing(&p);
+  p.pack_v = v_needs_packing(&p);
+  p.k_block = p.k <= K_WHOLE && !p.pack_s ? p.k : parts(p.k, parts(p.k, K_BLOCK));
+  plan_cut(&p);
+  plan_scratch(&p);
+  return p;
+}

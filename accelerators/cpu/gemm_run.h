@@ -1,0 +1,174 @@
+/*
+** gemm_run.h -- carries out a plan: packs V panel by panel, then computes blocks of the result.
+** A number of C is one chain of multiply-adds in the order of k (the dot form: one per lane), so
+** neither the cut into blocks nor the number of workers can change its bits.
+*/
+#pragma once
+#include "gemm_dot.h"
+#include "gemm_pack.h"
+#include "gemm_plan.h"
+#include "parallel.h"
+
+typedef struct run {
+  const plan *plan;
+  real *c;
+  int64_t ldc;
+  const real *bias;
+  bool relu;
+  real *panels;              /* packed V of this chunk */
+  real *private;             /* private_size numbers for each worker */
+  int64_t first;             /* the chunk's first column */
+  int64_t columns;           /* and how many */
+} run;
+
+/* Nanoseconds a thread needs, roughly, at every level. */
+INLINE int64_t work_of(int64_t multiply_adds) { return multiply_adds * (int)sizeof(real) / 128; }
+
+static void run_pack_panel(void *context, int64_t index, int worker) {
+  const run *r = context;
+  const plan *p = r->plan;
+  (void)worker;
+  const int64_t j = index * TILE_COLUMNS;
+  pack(r->panels + j * p->k, TILE_COLUMNS, p->v + (r->first + j) * p->v_cs, p->v_cs, p->v_rs,
+       at_most(r->columns - j, TILE_COLUMNS), p->k);
+}
+
+/* Rows are shared evenly among the tiles of a block: 32 rows are 11, 11 and 10. */
+INLINE int64_t tile_first_row(int64_t rows, int64_t index) {
+  return rows * index / parts(rows, TILE_ROWS);
+}
+
+static void pack_s_block(const plan *p, real *to, int64_t row, int64_t rows, int64_t at,
+                         int64_t k) {
+  const int64_t tiles = parts(rows, TILE_ROWS);
+  for (int64_t t = 0; t < tiles; t++) {
+    const int64_t first = tile_first_row(rows, t), end = tile_first_row(rows, t + 1);
+    pack(to + first * k, end - first, p->s + (row + first) * p->s_rs + at * p->s_cs, p->s_rs,
+         p->s_cs, end - first, k);
+  }
+}
+
+/* One row of tiles through `columns` columns of a panel: at most two calls, the last masked. */
+static void tile_across(tile t, int64_t rows, int form, int64_t columns) {
+  while (columns > 0) {
+    const int width = columns >= TILE_COLUMNS ? WIDTH_TWO : columns >= VL ? WIDTH_ONE : WIDTH_PART;
+    const int64_t done = width == WIDTH_TWO ? TILE_COLUMNS : VL;
+    t.last = vec_first(at_most(columns, VL));
+    tile_kernels[rows - 1][form][width](&t);
+    t.v += done;
+    t.c += done;
+    if (t.bias) t.bias += done;
+    columns -= done;
+  }
+}
+
+/* Where a task is: its block of the result and, while it runs, its steps of k. */
+typedef struct place {
+  int64_t row, rows, column, columns;    /* column within the chunk */
+  int64_t at, k;
+  const real *s;                         /* S of these rows and steps, packed or in place */
+  real *c;                               /* the block's first number */
+  int64_t c_stride;
+} place;
+
+static void panel_compute(const run *r, const place *w, int64_t column) {
+  const plan *p = r->plan;
+  const bool ends = w->at + w->k == p->k && !p->turned;
+  const int64_t j = w->column + column;
+  const int form = p->pack_s || p->s_rs == 1 ? S_STEPS : S_ROWS;
+  tile t = {
+    .v = p->pack_v ? r->panels + j * p->k + w->at * TILE_COLUMNS
+                   : p->v + w->at * p->v_rs + r->first + j,
+    .v_stride = p->pack_v ? TILE_COLUMNS : p->v_rs,
+    .k = w->k,
+    .c_stride = w->c_stride,
+    .bias = ends && r->bias ? r->bias + r->first + j : NULL,
+    .accumulate = w->at > 0,
+    .relu = ends && r->relu,
+  };
+  const int64_t tiles = parts(w->rows, TILE_ROWS);
+  for (int64_t i = 0; i < tiles; i++) {
+    const int64_t row = tile_first_row(w->rows, i), rows = tile_first_row(w->rows, i + 1) - row;
+    t.s = w->s + (p->pack_s ? row * w->k : row * p->s_rs);
+    t.s_stride = p->pack_s ? rows : form == S_STEPS ? p->s_cs : p->s_rs;
+    t.c = w->c + row * w->c_stride + column;
+    tile_across(t, rows, form, at_most(w->columns - column, TILE_COLUMNS));
+  }
+}
+
+static void block_compute(const run *r, place *w, real *packed) {
+  const plan *p = r->plan;
+  for (w->at = 0; w->at < p->k; w->at += w->k) {
+    w->k = at_most(p->k - w->at, p->k_block);
+    w->s = p->s + w->row * p->s_rs + w->at * p->s_cs;
+    if (p->pack_s) {
+      pack_s_block(p, packed, w->row, w->rows, w->at, w->k);
+      w->s = packed;
+    }
+    for (int64_t j = 0; j < w->columns; j += TILE_COLUMNS) panel_compute(r, w, j);
+  }
+}
+
+static void run_block(void *context, int64_t index, int worker) {
+  const run *r = context;
+  const plan *p = r->plan;
+  const int64_t across = parts(r->columns, p->column_block);
+  place w = { .row = index / across * p->row_block, .column = index % across * p->column_block };
+  w.rows = at_most(p->rows - w.row, p->row_block);
+  w.columns = at_most(r->columns - w.column, p->column_block);
+  const int64_t column = r->first + w.column;
+  real *packed = r->private + worker * p->private_size, *turned = packed + p->s_size;
+  if (p->dot) {
+    dot d = { p->s + w.row * p->s_rs, p->v + column * p->v_cs, p->s_rs, p->v_cs, p->k };
+    dot_rectangle(d, w.rows, w.columns, r->c + w.row * r->ldc + column, r->ldc,
+                  r->bias ? r->bias + column : NULL, r->relu);
+    return;
+  }
+  w.c = p->turned ? turned : r->c + w.row * r->ldc + column;
+  w.c_stride = p->turned ? p->column_block : r->ldc;
+  block_compute(r, &w, packed);
+  if (p->turned)
+    transpose_out(r->c + column * r->ldc + w.row, r->ldc, turned, p->column_block, w.rows,
+                  w.columns, r->bias ? r->bias + w.row : NULL, r->relu);
+}
+
+static void run_chunk(run *r) {
+  const plan *p = r->plan;
+  if (p->pack_v)
+    parallel_for(parts(r->columns, TILE_COLUMNS), work_of(r->columns * p->k * VL), run_pack_panel,
+                 r);
+  parallel_for(parts(p->rows, p->row_block) * parts(r->columns, p->column_block),
+               work_of(p->rows * r->columns * p->k), run_block, r);
+}
+
+/* k = 0: nothing but bias and activation. */
+static void run_empty(const gemm_args *g) {
+  const real *bias = g->bias;
+  for (int64_t i = 0; i < g->m; i++)
+    for (int64_t j = 0; j < g->n; j++) {
+      real x = bias ? bias[j] : 0;
+      ((real *)g->c)[i * g->ldc + j] = g->activation == GEMM_RELU && x < 0 ? 0 : x;
+    }
+}
+
+INLINE size_t scratch_of(const gemm_args *g) {
+  if (g->m == 0 || g->n == 0 || g->k == 0) return 0;
+  const plan p = plan_make(g);
+  return (size_t)(p.panels_size + p.private_size * cpu_threads()) * sizeof(real);
+}
+
+INLINE void product(const gemm_args *g) {
+  if (g->m == 0 || g->n == 0) return;
+  if (g->k == 0) {
+    run_empty(g);
+    return;
+  }
+  const plan p = plan_make(g);
+  run r = { .plan = &p, .c = g->c, .ldc = g->ldc, .bias = g->bias,
+            .relu = g->activation == GEMM_RELU, .panels = g->scratch };
+  r.private = r.panels + p.panels_size;
+  for (; r.first < p.columns; r.first += r.columns) {
+    r.columns = at_most(p.columns - r.first, p.chunk ? p.chunk : p.columns);
+    run_chunk(&r);
+  }
+}
