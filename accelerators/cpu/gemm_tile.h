@@ -47,6 +47,11 @@ INLINE void tile_compute(const tile *t, int rows, int vectors, int form, bool ma
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; j++) sum[i][j] = (vec){0};
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++) {
+    __builtin_prefetch(t->c + i * t->c_stride, 1);
+    if (vectors * VEC_BYTES > 64) __builtin_prefetch(t->c + i * t->c_stride + VL, 1);
+  }
 #pragma GCC unroll 1
   for (int64_t p = 0; p < k; p++, s += step, v += v_stride) {
     vec column[TILE_VECTORS];

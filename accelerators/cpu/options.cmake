@@ -1,10 +1,12 @@
-# How the CPU device is compiled: a source that uses LEVEL( or KERNEL( once for every level of the
+# How the CPU device is compiled: a source that uses LEVEL(, KERNEL( or walk.h once for every level of the
 # instruction set (level.h), the rest once. `open` picks the level that the machine has.
 #
 # -ffp-contract=fast lets products and sums become one FMA; -fno-math-errno and -fno-trapping-math
 # let sqrt and conditional code become vector instructions. All three keep the values IEEE gives, up
 # to FMA's missing rounding; -ffast-math would not (NaN, infinity, order of sums) and stays off.
-set(flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast)
+# -fwrapv: integers wrap around, as in PyTorch. Random numbers are the same at every level, so
+# random.c does without FMA.
+set(flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv)
 if(PL_SANITIZE)
   list(REMOVE_ITEM flags -O3)
 endif()
@@ -16,19 +18,21 @@ endif()
 target_link_libraries(${target} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
 target_compile_options(${target} PRIVATE ${flags})
 
+set_source_files_properties(${folder}/random.c PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
+
 set(levels baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   list(APPEND levels avx2 avx512)
 endif()
 set(flags_baseline)
-set(flags_avx2 -mavx2 -mfma)
-set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma)
+set(flags_avx2 -mavx2 -mfma -mf16c)
+set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c)
 
 get_target_property(sources ${target} SOURCES)
 set(leveled)
 foreach(source IN LISTS sources)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-  file(STRINGS ${source} marks REGEX "(LEVEL|KERNEL)\\(" LIMIT_COUNT 1)
+  file(STRINGS ${source} marks REGEX "(LEVEL|KERNEL)\\(|walk\\.h" LIMIT_COUNT 1)
   if(marks)
     list(APPEND leveled ${source})
   endif()

@@ -1,0 +1,130 @@
+/*
+** vec.h -- the vector types of this level: v_f32 v_f64 v_i32 v_i64 v_u8, all VEC_BYTES wide, as
+** GCC vector extensions, so arithmetic and comparisons are written with operators. A comparison
+** gives a mask, -1 in the lanes where it holds. Contraction is off: fused steps say v_fma.
+*/
+#pragma once
+#include "base.h"
+#if defined __AVX2__ || defined __AVX512F__
+#include <immintrin.h>
+#elif defined __SSE2__
+#include <emmintrin.h>
+#endif
+#include <math.h>
+
+#if defined __AVX512F__
+enum { VEC_BYTES = 64 };
+#elif defined __AVX2__
+enum { VEC_BYTES = 32 };
+#else
+enum { VEC_BYTES = 16 };
+#endif
+
+/* t_ element, v_ vector, u_ vector at any address, lanes_ how many. */
+#define VECTOR(name, type) \
+  typedef type t_##name; \
+  typedef type v_##name __attribute__((vector_size(VEC_BYTES))); \
+  typedef type u_##name __attribute__((vector_size(VEC_BYTES), aligned(1), may_alias)); \
+  enum { lanes_##name = VEC_BYTES / sizeof(type) }; \
+  static inline v_##name load_##name(const void *p, int64_t i) { \
+    return *(const u_##name *)((const char *)p + i * (int64_t)sizeof(type)); \
+  } \
+  static inline void store_##name(void *p, int64_t i, v_##name x) { \
+    *(u_##name *)((char *)p + i * (int64_t)sizeof(type)) = x; \
+  } \
+  static inline v_##name splat_##name(type x) { return x - (v_##name){ 0 }; }
+VECTOR( f32, float )
+VECTOR( f64, double )
+VECTOR( i32, int32_t )
+VECTOR( i64, int64_t )
+VECTOR( u8, uint8_t )
+VECTOR( i8, int8_t )
+VECTOR( u32, uint32_t )
+VECTOR( u64, uint64_t )
+#undef VECTOR
+
+/* The mask of a comparison, and as many bytes as there are lanes. */
+typedef v_i32 m_f32, m_i32;
+typedef v_i64 m_f64, m_i64;
+typedef v_i8 m_u8;
+#define BYTES(name, lanes) \
+  typedef uint8_t b_##name __attribute__((vector_size(lanes))); \
+  typedef uint8_t ub_##name __attribute__((vector_size(lanes), aligned(1), may_alias)); \
+  static inline void store_mask_##name(void *p, int64_t i, m_##name m) { \
+    *(ub_##name *)((char *)p + i) = __builtin_convertvector(m & 1, b_##name); \
+  } \
+  static inline m_##name load_mask_##name(const void *p, int64_t i) { \
+    b_##name b = *(const ub_##name *)((const char *)p + i); \
+    return __builtin_convertvector(b, m_##name) != 0; \
+  }
+BYTES( f32, VEC_BYTES / 4 )
+BYTES( i32, VEC_BYTES / 4 )
+BYTES( f64, VEC_BYTES / 8 )
+BYTES( i64, VEC_BYTES / 8 )
+BYTES( u8, VEC_BYTES )
+#undef BYTES
+
+/* a where the mask is set, else b. */
+#define v_select(mask, a, b) __extension__({ \
+  __typeof__(mask) m_ = (mask); \
+  (__typeof__(a))((m_ & (__typeof__(m_))(a)) | (~m_ & (__typeof__(m_))(b))); })
+
+static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) {
+#if defined __AVX512F__
+  return (v_f32)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined __FMA__
+  return (v_f32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
+static inline v_f64 fma_f64(v_f64 a, v_f64 b, v_f64 c) {
+#if defined __AVX512F__
+  return (v_f64)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined __FMA__
+  return (v_f64)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#else
+  return a * b + c;
+#endif
+}
+
+static inline v_f32 sqrt_f32(v_f32 x) {
+#if defined __AVX512F__
+  return (v_f32)_mm512_sqrt_ps((__m512)x);
+#elif defined __AVX2__
+  return (v_f32)_mm256_sqrt_ps((__m256)x);
+#else
+  for (int i = 0; i < lanes_f32; i++) x[i] = sqrtf(x[i]);
+  return x;
+#endif
+}
+
+static inline v_f64 sqrt_f64(v_f64 x) {
+#if defined __AVX512F__
+  return (v_f64)_mm512_sqrt_pd((__m512d)x);
+#elif defined __AVX2__
+  return (v_f64)_mm256_sqrt_pd((__m256d)x);
+#else
+  for (int i = 0; i < lanes_f64; i++) x[i] = sqrt(x[i]);
+  return x;
+#endif
+}
+
+/* f of every lane: for functions that have no vector form here. */
+static inline v_f32 map_f32(v_f32 x, float (*f)(float)) {
+  for (int i = 0; i < lanes_f32; i++) x[i] = f(x[i]);
+  return x;
+}
+
+static inline v_f64 map_f64(v_f64 x, double (*f)(double)) {
+  for (int i = 0; i < lanes_f64; i++) x[i] = f(x[i]);
+  return x;
+}
+
+#define v_fma(a, b, c) _Generic((a), v_f32: fma_f32, v_f64: fma_f64)(a, b, c)
+#define v_sqrt(x) _Generic((x), v_f32: sqrt_f32, v_f64: sqrt_f64)(x)
+#define v_splat(like, value) \
+  _Generic((like), v_f32: splat_f32, v_f64: splat_f64, v_i32: splat_i32, v_i64: splat_i64, \
+           v_u8: splat_u8)(value)
+#define v_is_nan(x) ((x) != (x))
