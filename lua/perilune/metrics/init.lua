@@ -1,0 +1,62 @@
+--- pl.metrics: every metric in a file of its own, found by name. Also how a Trainer makes its
+-- metrics of names and objects; those functions begin with a small letter and are fields of the
+-- namespace.
+
+local class = require "perilune.class"
+local errors = require "perilune.errors"
+
+local metrics = require("perilune.lazy")("perilune.metrics")
+
+local methods = { "update", "compute", "reset", "merge" }
+
+local function check_methods(metric)
+  for _, name in ipairs(methods) do
+    if type(metric[name]) ~= "function" then
+      errors.raise("argument", ("a metric needs update, compute, reset and merge; %s has no %s")
+        :format(class.name_of(metric), name), { argument = "metrics" })
+    end
+  end
+end
+
+local function camel_case(name)
+  return (name:gsub("^%l", string.upper):gsub("_(%w)", string.upper))
+end
+
+local function make_one(metric)
+  if type(metric) == "string" then
+    metric = metrics[camel_case(metric)]()
+  elseif class.is_class(metric) then
+    metric = metric()
+  elseif type(metric) ~= "table" then
+    errors.raise("argument", ("a metric must be a name, a class or an object, got a %s")
+      :format(type(metric)), { argument = "metrics" })
+  end
+  check_methods(metric)
+  return metric
+end
+
+--- Metrics from names ("accuracy"), classes and objects, in order.
+function metrics.make(list)
+  local made = {}
+  for i, metric in ipairs(list) do made[i] = make_one(metric) end
+  return made
+end
+
+--- Metrics like these that count for themselves: each has its fields and its class, and is reset.
+function metrics.copies(list)
+  local copies = {}
+  for i, metric in ipairs(list) do
+    local copy = setmetatable({}, getmetatable(metric))
+    for key, value in next, metric do rawset(copy, key, value) end
+    copy:reset()
+    copies[i] = copy
+  end
+  return copies
+end
+
+--- The name a metric is recorded under.
+function metrics.name_of(metric)
+  return metric.name or class.name_of(metric)
+end
+
+return metrics

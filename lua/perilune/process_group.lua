@@ -1,0 +1,34 @@
+--- Who talks to whom: the one object through which everything goes that all ranks must agree on
+-- (stops, gathered values, printing once). This one is a world of a single process; a group of
+-- many overrides the same methods. Ranks count from 0, as MPI prints them.
+
+local class = require "perilune.class"
+
+local ProcessGroup = class("ProcessGroup")
+
+function ProcessGroup:init()
+  self.rank, self.size = 0, 1
+  self.local_rank = 0
+end
+
+--- True on the rank that prints and writes files.
+function ProcessGroup:is_main()
+  return self.rank == 0
+end
+
+--- True on every rank as soon as `flag` is true on one.
+function ProcessGroup:any(flag)
+  return flag
+end
+
+--- The tensors of all ranks, joined along the first dimension.
+function ProcessGroup:gather(tensor)
+  return tensor
+end
+
+--- The sums over all ranks of a list of numbers.
+function ProcessGroup:sum(numbers)
+  return numbers
+end
+
+return ProcessGroup

@@ -1,0 +1,68 @@
+--- What a Trainer takes and what it tells: its options, those of train and evaluate, and the
+-- events in the order in which a run reaches them.
+
+local RunHistory = require "perilune.run_history"
+
+local options = {}
+
+options.init = {
+  { "model", type = "table", required = true, doc = "the nn.Module to train" },
+  { "loss_func", type = "callable",
+    doc = "called as loss_func(outputs, targets); optional where calculate_* is overridden" },
+  { "optimizer", type = "table", doc = "updates the parameters; evaluation does not need one" },
+  { "callbacks", type = "list",
+    doc = "instances, classes or tables of functions; replaces the default callbacks" },
+  { "metrics", type = "list",
+    doc = "names or objects with update, compute, reset and merge, measured beside the loss" },
+  { "train_metrics", true, doc = "measure the metrics in training too" },
+  { "run_history", type = RunHistory, doc = "where the metrics of a run are recorded" },
+  { "seed", type = "integer", min = 0,
+    doc = "seeds every generator, as pl.manual_seed does; drawn when not given" },
+  { "quiet", false, doc = "print nothing but errors" },
+  { "detect_anomaly", false,
+    doc = "check every op's outputs, so that a NaN names the op that made it first (slow)" },
+}
+
+options.train = {
+  { "train_dataset", type = "table", required = true, doc = "what to train on" },
+  { "eval_dataset", type = "table", doc = "what to evaluate on after each epoch" },
+  { "num_epochs", type = "integer", min = 1, doc = "passes over train_dataset" },
+  { "max_updates", type = "integer", min = 1,
+    doc = "optimizer updates of this call; with num_epochs, whichever ends first" },
+  { "per_device_batch_size", 8, type = "integer", min = 1, doc = "samples of one batch" },
+  { "gradient_accumulation_steps", 1, type = "integer", min = 1, doc = "batches of one update" },
+  { "gradient_clip_value", type = "number", min = 0,
+    doc = "limits every gradient element to [-value, value], once per update" },
+  { "gradient_clip_norm", type = "number", min = 0,
+    doc = "scales all gradients to at most this 2-norm, once per update" },
+  { "create_scheduler_fn", type = "callable",
+    doc = "create_scheduler_fn(optimizer, run_config): its step() follows each update" },
+  { "train_dataloader_kwargs", type = "table", doc = "options of the training DataLoader" },
+  { "eval_dataloader_kwargs", type = "table", doc = "options of the evaluation DataLoader" },
+  { "collate_fn", type = "callable", doc = "makes a batch of a list of samples; both loaders" },
+  { "reset_run_history", true, doc = "false: epochs and updates go on from the last call" },
+}
+
+options.evaluate = {
+  { "dataset", type = "table", required = true, doc = "what to evaluate on" },
+  { "per_device_batch_size", 8, type = "integer", min = 1, doc = "samples of one batch" },
+  { "dataloader_kwargs", type = "table", doc = "options of the DataLoader" },
+  { "collate_fn", type = "callable", doc = "makes a batch of a list of samples" },
+}
+
+options.events = {
+  "on_init_end",
+  "on_training_run_start",
+  "on_train_epoch_start",
+  "on_train_step_start", "on_train_batch_loss", "on_backward_end", "on_optimizer_step_end",
+  "on_train_step_end",
+  "on_train_epoch_end",
+  "on_evaluation_run_start",
+  "on_eval_epoch_start", "on_eval_step_start", "on_eval_step_end", "on_eval_epoch_end",
+  "on_evaluation_run_end",
+  "on_training_run_epoch_end",
+  "on_training_run_end",
+  "on_stop_training", "on_non_finite_loss", "on_exception", "on_teardown",
+}
+
+return options

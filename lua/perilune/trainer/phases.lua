@@ -1,0 +1,132 @@
+--- The phases of a Trainer as they are when nobody overrides them. A subclass redefines one and
+-- calls `Trainer.<phase>(self, ...)` for what it did. Those named create_, calculate_ and get_
+-- answer values; the others act. trainer.lua says when each is called.
+
+local class = require "perilune.class"
+local errors = require "perilune.errors"
+local gradients = require "perilune.trainer.gradients"
+
+local TrainerPhases = class("TrainerPhases")
+
+--- The options of the training loader before the user's own are laid over them.
+function TrainerPhases:get_default_train_dl_kwargs(batch_size)
+  return { batch_size = batch_size, shuffle = true }
+end
+
+--- The options of the evaluation loader before the user's own are laid over them.
+function TrainerPhases:get_default_eval_dl_kwargs(batch_size)
+  return { batch_size = batch_size, shuffle = false }
+end
+
+local function create_dataloader(self, dataset, defaults, kwargs)
+  local merged = { collate_fn = self.collate_fn }
+  for name, value in next, defaults do merged[name] = value end
+  if kwargs.sampler then merged.shuffle = nil end
+  for name, value in next, kwargs do merged[name] = value end
+  return require("perilune.data").DataLoader(dataset, merged)
+end
+
+--- Make the loader of `self.train_dataset`: an object with `batches()`, and with `size()` and
+-- `set_epoch(n)` where it can offer them.
+-- @param kwargs the user's train_dataloader_kwargs
+function TrainerPhases:create_train_dataloader(batch_size, kwargs)
+  local defaults = self:get_default_train_dl_kwargs(batch_size)
+  return create_dataloader(self, self.train_dataset, defaults, kwargs)
+end
+
+--- Make the loader of `self.eval_dataset`.
+-- @param kwargs the user's eval_dataloader_kwargs
+function TrainerPhases:create_eval_dataloader(batch_size, kwargs)
+  local defaults = self:get_default_eval_dl_kwargs(batch_size)
+  return create_dataloader(self, self.eval_dataset, defaults, kwargs)
+end
+
+--- Make the object whose `step()` follows every update; nil for none.
+function TrainerPhases:create_scheduler()
+  if self.create_scheduler_fn then
+    return self.create_scheduler_fn(self.optimizer, self.run_config)
+  end
+end
+
+local function calculate_batch_loss(self, batch)
+  if not self.loss_func then
+    errors.raise("argument", "this trainer has no loss_func; give one, or override "
+      .. "calculate_train_batch_loss and calculate_eval_batch_loss", { argument = "loss_func" })
+  end
+  local inputs = batch[1]
+  local outputs = self.model(inputs)
+  local loss = self.loss_func(outputs, batch[2])
+  return { loss = loss, model_outputs = outputs, batch_size = inputs:size(1) }
+end
+
+--- Forward pass and loss of a training batch.
+-- @return { loss = mean over the batch, model_outputs =, batch_size =, ... }; further fields reach
+--   the callbacks untouched
+function TrainerPhases:calculate_train_batch_loss(batch)
+  return calculate_batch_loss(self, batch)
+end
+
+--- Forward pass and loss of an evaluation batch; gradients are off.
+-- @return as calculate_train_batch_loss
+function TrainerPhases:calculate_eval_batch_loss(batch)
+  return calculate_batch_loss(self, batch)
+end
+
+--- Give a batch to the metrics; gradients are off. Override it where targets are not `batch[2]`.
+-- @param list the metrics, of training or of evaluation
+function TrainerPhases:update_metrics(list, batch, output)
+  for i = 1, #list do list[i]:update(output.model_outputs, batch[2]) end
+end
+
+--- Find the gradients of a loss that is divided by the number of batches of its update.
+function TrainerPhases:backward_step(loss)
+  loss:backward()
+end
+
+--- Clip as the run config says, once per update; `self.gradient_norm` is the norm before.
+function TrainerPhases:clip_gradients()
+  local config = self.run_config
+  local value, norm = config.gradient_clip_value, config.gradient_clip_norm
+  if value then gradients.clip_value(gradients.list(self.optimizer), value) end
+  if norm then self.gradient_norm = gradients.clip_norm(gradients.list(self.optimizer), norm) end
+end
+
+function TrainerPhases:optimizer_step()
+  self.optimizer:step()
+end
+
+function TrainerPhases:scheduler_step()
+  if self.scheduler then self.scheduler:step() end
+end
+
+function TrainerPhases:optimizer_zero_grad()
+  if self.optimizer then self.optimizer:zero_grad() end
+end
+
+--- Begins with clean gradients, whatever happened before.
+function TrainerPhases:training_run_start()
+  self:optimizer_zero_grad()
+end
+
+function TrainerPhases:train_epoch_start()
+  if self.model.train then self.model:train() end
+end
+
+function TrainerPhases:eval_epoch_start()
+  if self.model.eval then self.model:eval() end
+end
+
+function TrainerPhases:train_epoch_end() end
+function TrainerPhases:eval_epoch_end() end
+function TrainerPhases:training_run_epoch_end() end
+function TrainerPhases:training_run_end() end
+function TrainerPhases:evaluation_run_start() end
+function TrainerPhases:evaluation_run_end() end
+function TrainerPhases:teardown() end
+
+--- The tensors of all ranks, joined along the first dimension.
+function TrainerPhases:gather(tensor)
+  return self.process_group:gather(tensor)
+end
+
+return TrainerPhases

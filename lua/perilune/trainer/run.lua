@@ -1,0 +1,72 @@
+--- What surrounds the body of every run: the trainer's state, the scopes, on_exception for every
+-- callback and a teardown that always happens. An error leaves with its first traceback, and names
+-- the callback and hook it came from.
+
+local context = require "perilune.context"
+local errors = require "perilune.errors"
+local modes = require "perilune.trainer.modes"
+local random = require "perilune.random"
+local CallbackHandler = require "perilune.callback_handler"
+
+-- Runs where the error was raised, with the stack whole.
+local function describe_error(self, err)
+  err = errors.handler(err)
+  local hook = self.callback_handler.running
+  if hook and not err.callback then
+    err.callback, err.hook = CallbackHandler.name_of(hook.callback), hook.event
+    err.message = ("%s:%s (epoch %d, update %d): %s"):format(err.callback, err.hook,
+      self.run_history.current_epoch, self.update, err.message)
+  end
+  return err
+end
+
+local function complain(what, err)
+  io.stderr:write(("perilune: %s failed as well: %s\n"):format(what, tostring(err)))
+end
+
+-- Every callback hears of the error, whatever the others do with it.
+local function tell_exception(self, err)
+  for _, hook in ipairs(self.callback_handler.hooks.on_exception or {}) do
+    local ok, again = pcall(hook.call, hook.callback, self, err)
+    if not ok then complain(CallbackHandler.name_of(hook.callback) .. ":on_exception", again) end
+  end
+end
+
+local function set_up(self)
+  self.state = "running"
+  self.stop_requested, self.stop_reason, self.has_stopped = false, nil, false
+  self.seed = tonumber(random.initial_seed())
+  self.train_scope, self.eval_scope = context.Scope(), context.Scope()
+  self.callback_handler.running = nil
+  self.callback_handler:rebuild()
+end
+
+local function tear_down(self)
+  self.train_scope:close()
+  self.eval_scope:close()
+  self.saved_modes = modes.restore(self.saved_modes)
+  self.callback_handler.running = nil
+  self:phase("teardown")
+end
+
+--- Run `body(trainer, options)` as a run of `trainer`.
+-- @return what the body returns
+-- @raise what the body raises, after on_exception and teardown
+return function(self, body, options)
+  if self.state == "running" then
+    errors.raise("user", "this trainer is in the middle of a run; it cannot start another")
+  end
+  local function handler(err) return describe_error(self, err) end
+  set_up(self)
+  local ok, result = xpcall(body, handler, self, options)
+  if not ok then tell_exception(self, result) end
+  local torn, problem = xpcall(tear_down, handler, self)
+  if not torn and ok then
+    ok, result = false, problem
+  elseif not torn then
+    complain("teardown", problem)
+  end
+  self.state = ok and "finished" or "failed"
+  if not ok then error(result, 0) end
+  return result
+end
