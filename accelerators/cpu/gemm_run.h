@@ -34,31 +34,24 @@ static void run_pack_panel(void *context, int64_t index, int worker) {
 }
 
 /* Rows are shared evenly among the tiles of a block: 32 rows are 11, 11 and 10. */
-INLINE int64_t tile_first_row(int64_t rows, int64_t index) {
-  return rows * index / parts(rows, TILE_ROWS);
+typedef struct even {
+  int64_t tiles, size, larger;           /* the first `larger` tiles have one row more than size */
+} even;
+
+INLINE even even_split(int64_t rows) {
+  const int64_t tiles = parts(rows, TILE_ROWS);
+  return (even){ tiles, rows / tiles, rows % tiles };
 }
 
 static void pack_s_block(const plan *p, real *to, int64_t row, int64_t rows, int64_t at,
                          int64_t k) {
-  const int64_t tiles = parts(rows, TILE_ROWS);
-  for (int64_t t = 0; t < tiles; t++) {
-    const int64_t first = tile_first_row(rows, t), end = tile_first_row(rows, t + 1);
-    pack(to + first * k, end - first, p->s + (row + first) * p->s_rs + at * p->s_cs, p->s_rs,
-         p->s_cs, end - first, k);
-  }
-}
-
-/* One row of tiles through `columns` columns of a panel: at most two calls, the last masked. */
-static void tile_across(tile t, int64_t rows, int form, int64_t columns) {
-  while (columns > 0) {
-    const int width = columns >= TILE_COLUMNS ? WIDTH_TWO : columns >= VL ? WIDTH_ONE : WIDTH_PART;
-    const int64_t done = width == WIDTH_TWO ? TILE_COLUMNS : VL;
-    t.last = vec_first(at_most(columns, VL));
-    tile_kernels[rows - 1][form][width](&t);
-    t.v += done;
-    t.c += done;
-    if (t.bias) t.bias += done;
-    columns -= done;
+  const even split = even_split(rows);
+  const real *from = p->s + row * p->s_rs + at * p->s_cs;
+  for (int64_t i = 0; i < split.tiles; i++) {
+    const int64_t high = split.size + (i < split.larger);
+    pack(to, high, from, p->s_rs, p->s_cs, high, k);
+    to += high * k;
+    from += high * p->s_rs;
   }
 }
 
@@ -71,33 +64,54 @@ typedef struct place {
   int64_t c_stride;
 } place;
 
-static void panel_compute(const run *r, const place *w, int64_t column) {
+/* All tiles of the block in one strip of columns, as wide as a tile kernel. */
+static void strip_compute(const plan *p, const place *w, const even *split, tile t, int width) {
+  const int form = p->pack_s || p->s_rs == 1 ? S_STEPS : S_ROWS;
+  t.s = w->s;
+  t.s_stride = form == S_STEPS ? p->s_cs : p->s_rs;
+  for (int64_t i = 0; i < split->tiles; i++) {
+    const int64_t rows = split->size + (i < split->larger);
+    if (p->pack_s) t.s_stride = rows;
+    tile_kernels[rows - 1][form][width](&t);
+    t.s += rows * (p->pack_s ? w->k : p->s_rs);
+    t.c += rows * t.c_stride;
+  }
+}
+
+static void panel_compute(const run *r, const place *w, const even *split, int64_t column) {
   const plan *p = r->plan;
   const bool ends = w->at + w->k == p->k && !p->turned;
   const int64_t j = w->column + column;
-  const int form = p->pack_s || p->s_rs == 1 ? S_STEPS : S_ROWS;
+  int64_t columns = at_most(w->columns - column, TILE_COLUMNS);
   tile t = {
     .v = p->pack_v ? r->panels + j * p->k + w->at * TILE_COLUMNS
                    : p->v + w->at * p->v_rs + r->first + j,
     .v_stride = p->pack_v ? TILE_COLUMNS : p->v_rs,
     .k = w->k,
+    .c = w->c + column,
     .c_stride = w->c_stride,
     .bias = ends && r->bias ? r->bias + r->first + j : NULL,
     .accumulate = w->at > 0,
     .relu = ends && r->relu,
   };
-  const int64_t tiles = parts(w->rows, TILE_ROWS);
-  for (int64_t i = 0; i < tiles; i++) {
-    const int64_t row = tile_first_row(w->rows, i), rows = tile_first_row(w->rows, i + 1) - row;
-    t.s = w->s + (p->pack_s ? row * w->k : row * p->s_rs);
-    t.s_stride = p->pack_s ? rows : form == S_STEPS ? p->s_cs : p->s_rs;
-    t.c = w->c + row * w->c_stride + column;
-    tile_across(t, rows, form, at_most(w->columns - column, TILE_COLUMNS));
+  if (columns == TILE_COLUMNS) {
+    strip_compute(p, w, split, t, WIDTH_TWO);
+    return;
   }
+  if (columns >= VL) {
+    strip_compute(p, w, split, t, WIDTH_ONE);
+    t.v += VL;
+    t.c += VL;
+    if (t.bias) t.bias += VL;
+    columns -= VL;
+  }
+  t.last = vec_first(columns);
+  if (columns > 0) strip_compute(p, w, split, t, WIDTH_PART);
 }
 
 static void block_compute(const run *r, place *w, real *packed) {
   const plan *p = r->plan;
+  const even split = even_split(w->rows);
   for (w->at = 0; w->at < p->k; w->at += w->k) {
     w->k = at_most(p->k - w->at, p->k_block);
     w->s = p->s + w->row * p->s_rs + w->at * p->s_cs;
@@ -105,7 +119,7 @@ static void block_compute(const run *r, place *w, real *packed) {
       pack_s_block(p, packed, w->row, w->rows, w->at, w->k);
       w->s = packed;
     }
-    for (int64_t j = 0; j < w->columns; j += TILE_COLUMNS) panel_compute(r, w, j);
+    for (int64_t j = 0; j < w->columns; j += TILE_COLUMNS) panel_compute(r, w, &split, j);
   }
 }
 

@@ -37,47 +37,47 @@ INLINE vec tile_load(const real *p, bool masked, vec_mask mask) {
   return masked ? vec_load_first(p, mask) : vec_load(p);
 }
 
+#define EACH_ROW _Pragma("GCC unroll 16") for (int i = 0; i < rows; i++)
+#define EACH_VECTOR _Pragma("GCC unroll 2") for (int j = 0; j < vectors; j++)
+
+/* What follows the product, and the only stores. */
+INLINE void tile_finish(const tile *t, vec sum[TILE_ROWS][TILE_VECTORS], int rows, int vectors,
+                        bool masked) {
+  const vec_mask last = t->last;
+  real *const c = t->c;
+  const int64_t stride = t->c_stride;
+  if (t->accumulate)
+    EACH_ROW EACH_VECTOR sum[i][j] += tile_load(c + i * stride + j * VL, masked, last);
+  if (t->bias)
+    EACH_VECTOR {
+      const vec bias = tile_load(t->bias + j * VL, masked, last);
+      EACH_ROW sum[i][j] += bias;
+    }
+  if (t->relu)
+    EACH_ROW EACH_VECTOR sum[i][j] = vec_relu(sum[i][j]);
+  EACH_ROW EACH_VECTOR {
+    if (masked) vec_store_first(c + i * stride + j * VL, last, sum[i][j]);
+    else vec_store(c + i * stride + j * VL, sum[i][j]);
+  }
+}
+
 INLINE void tile_compute(const tile *t, int rows, int vectors, int form, bool masked) {
   vec sum[TILE_ROWS][TILE_VECTORS];
   const int64_t k = t->k, v_stride = t->v_stride;
   const int64_t row = form == S_ROWS ? t->s_stride : 1, step = form == S_ROWS ? 1 : t->s_stride;
   const real *s = t->s, *v = t->v;
   const vec_mask last = t->last;
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-    for (int j = 0; j < vectors; j++) sum[i][j] = (vec){0};
-#pragma GCC unroll 16
-  for (int i = 0; i < rows; i++) {
-    __builtin_prefetch(t->c + i * t->c_stride, 1);
-    if (vectors * VEC_BYTES > 64) __builtin_prefetch(t->c + i * t->c_stride + VL, 1);
-  }
+  EACH_ROW EACH_VECTOR sum[i][j] = (vec){0};
 #pragma GCC unroll 1
   for (int64_t p = 0; p < k; p++, s += step, v += v_stride) {
     vec column[TILE_VECTORS];
-#pragma GCC unroll 4
-    for (int j = 0; j < vectors; j++) column[j] = tile_load(v + j * VL, masked, last);
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
-      vec x = vec_set(s[i * row]);
-#pragma GCC unroll 4
-      for (int j = 0; j < vectors; j++) sum[i][j] = vec_fma(x, column[j], sum[i][j]);
+    EACH_VECTOR column[j] = tile_load(v + j * VL, masked, last);
+    EACH_ROW {
+      const vec x = vec_set(s[i * row]);
+      EACH_VECTOR sum[i][j] = vec_fma(x, column[j], sum[i][j]);
     }
   }
-#pragma GCC unroll 4
-  for (int j = 0; j < vectors; j++) {
-    const vec bias = t->bias ? tile_load(t->bias + j * VL, masked, last) : (vec){0};
-    real *c = t->c + j * VL;
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++, c += t->c_stride) {
-      vec x = sum[i][j];
-      if (t->accumulate) x += tile_load(c, masked, last);
-      if (t->bias) x += bias;
-      if (t->relu) x = vec_relu(x);
-      if (masked) vec_store_first(c, last, x);
-      else vec_store(c, x);
-    }
-  }
+  tile_finish(t, sum, rows, vectors, masked);
 }
 
 #define TILE_KERNEL(rows) \
