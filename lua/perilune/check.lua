@@ -21,7 +21,8 @@ local function is_plain_table(value)
   return type(value) == "table" and getmetatable(value) == nil
 end
 
-local function is_tensor(value)
+--- Whether a value is a tensor; does not load the engine to find out.
+function check.is_tensor(value)
   local tensor = package.loaded["perilune.tensor"]
   return type(tensor) == "table" and tensor.is_tensor(value) or false
 end
@@ -42,7 +43,7 @@ local tests = {
   integer = is_integer,
   table = function(value) return type(value) == "table" end,
   list = is_plain_table,
-  tensor = is_tensor,
+  tensor = check.is_tensor,
   callable = is_callable,
 }
 for _, name in ipairs { "boolean", "string", "function" } do
@@ -101,7 +102,7 @@ function check.describe(value)
   if kind == "string" then return ("'%s'"):format(value) end
   if kind == "number" or kind == "boolean" or kind == "nil" then return tostring(value) end
   if class.is_class(value) then return "the class " .. class.name_of(value) end
-  if is_tensor(value) then return "a tensor of shape " .. table.concat(value.shape, "x") end
+  if check.is_tensor(value) then return "a tensor of shape " .. table.concat(value.shape, "x") end
   return article(class.name_of(value))
 end
 

@@ -1,0 +1,60 @@
+--- Calling modules: keeps a stack of the modules whose forward runs, so that an error from an op
+-- says which layer it comes from. Only the outermost call is protected; the others cost a push
+-- and a pop. The stack is absolute: each return sets the depth its caller had.
+
+local errors = require "perilune.errors"
+local class = require "perilune.class"
+
+local xpcall, error = xpcall, error
+
+local stack, depth = {}, 0
+
+--- "Linear '3' of Sequential (784 -> 128)": the innermost running module, seen from the outermost.
+local function layer_name()
+  local outer, inner = stack[1], stack[depth]
+  inner = rawget(inner, "stands_for") or inner
+  local text = class.name_of(inner)
+  if inner ~= outer then
+    for path, module in outer:named_modules() do
+      if module == inner then
+        text = ("%s '%s' of %s"):format(text, path, class.name_of(outer))
+      end
+    end
+  end
+  local shapes = inner.shape_text and inner:shape_text()
+  return shapes and ("%s (%s)"):format(text, shapes) or text
+end
+
+local function on_error(e)
+  e = errors.handler(e)
+  if e.kind ~= "interrupted" and not e.layer then
+    local ok, name = pcall(layer_name)
+    if ok then
+      e.layer = name
+      e.message = name .. ": " .. e.message
+    end
+  end
+  return e
+end
+
+local function finish(ok, ...)
+  for i = 1, depth do stack[i] = nil end
+  depth = 0
+  if not ok then error((...), 0) end
+  return ...
+end
+
+local function leave(level, ...)
+  stack[level + 1] = nil
+  depth = level
+  return ...
+end
+
+--- What `module(...)` does: run its forward with the module on the stack.
+return function(module, ...)
+  local level = depth
+  depth = level + 1
+  stack[level + 1] = module
+  if level == 0 then return finish(xpcall(module.forward, on_error, module, ...)) end
+  return leave(level, module:forward(...))
+end

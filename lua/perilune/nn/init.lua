@@ -1,0 +1,13 @@
+--- pl.nn: modules, layers, losses, initialisers. Members load on first use; a layer of one's own
+-- file (nn/my_layer.lua returning the class MyLayer) is found by its name.
+
+return require("perilune.lazy")("perilune.nn", {
+  Parameter = "parameter", Buffer = "parameter",
+  init = "initializers",
+  ReLU = "activations", Tanh = "activations", Sigmoid = "activations", GELU = "activations",
+  SiLU = "activations", LeakyReLU = "activations", ELU = "activations", Softplus = "activations",
+  Softmax = "activations", LogSoftmax = "activations",
+  CrossEntropyLoss = "losses", NLLLoss = "losses", MSELoss = "losses", L1Loss = "losses",
+  HuberLoss = "losses", SmoothL1Loss = "losses", BCELoss = "losses", BCEWithLogitsLoss = "losses",
+  KLDivLoss = "losses",
+})
