@@ -2,16 +2,16 @@
 the library's defaults. Usage: quick_start.py DATA_ROOT EPOCHS START, START being the monotonic
 clock when the process was started. Prints the seconds of the best epoch (its training part), the
 seconds to the first update, and the peak RSS of this process in bytes."""
-import sys
 import resource
+import sys
 import time
 
 from torch import nn, optim
 from torch.utils.data import random_split
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
-from pytorch_accelerated import Trainer
 from pytorch_accelerated.callbacks import TrainerCallback
+from pytorch_accelerated.trainer import DEFAULT_CALLBACKS, Trainer
 
 
 class Model(nn.Module):
@@ -50,7 +50,7 @@ def main():
     trainer = Trainer(
         model, loss_func=nn.CrossEntropyLoss(),
         optimizer=optim.SGD(model.parameters(), lr=0.001, momentum=0.9),
-        callbacks=(*Trainer.default_callbacks, clock))
+        callbacks=(*DEFAULT_CALLBACKS, clock))
     trainer.train(train_dataset=train, eval_dataset=valid, num_epochs=epochs,
                   per_device_batch_size=32)
     print("\nepoch", min(clock.epochs))

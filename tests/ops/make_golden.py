@@ -158,7 +158,7 @@ def sgd(lines):
             optimizer.step()
             steps.append("{ gradient = %s,\n      after = %s }" % (numbers(p.grad), numbers(p)))
         lua = ", ".join("%s = %s" % (k, str(v).lower()) for k, v in options.items())
-        lines.append("  { options = { %s }, start = %s,\n    steps = { %s } }," % (
+        lines.append("  { options = { %s },\n    start = %s,\n    steps = { %s } }," % (
             lua, start, ",\n    ".join(steps)))
 
 

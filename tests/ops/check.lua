@@ -1,0 +1,251 @@
+-- The checks every op must pass, shared by the spec and the runs at other CPU levels. Each raises
+-- an error that says op, case and element; none knows any op by name.
+
+local pl = require "perilune"
+local ops = require "perilune.ops"
+local array = require "tests.ops.array"
+local case = require "tests.ops.case"
+local references = require "tests.ops.reference"
+
+local check = {}
+
+local floating = { f32 = true, f64 = true }
+local tolerance = { f32 = 1e-5, f64 = 1e-12 }
+
+-- ---- what a row says ---------------------------------------------------------------------------
+
+local function has_attribute(row, name)
+  for _, attribute in ipairs(row.attributes) do
+    if attribute.name == name then return true end
+  end
+  return false
+end
+
+function check.counts_positions(row) return has_attribute(row, "base") end
+
+--- The dtypes inputs are tried in: integers too; a FLOAT row makes them f32.
+function check.dtypes(row, options)
+  if row.family == "optim" or options.floats then return { "f32", "f64" } end
+  if row.flags.FLOAT then return { "f32", "f64", "i32" } end
+  return { "f32", "f64", "i64", "i32", "u8", "bool" }
+end
+
+local function result_dtype(row, dtype)
+  return row.flags.FLOAT and not floating[dtype] and "f32" or dtype
+end
+
+-- ---- comparing ---------------------------------------------------------------------------------
+
+local function describe(row, attributes, dtype, layout)
+  local words = {}
+  for name, value in pairs(attributes or {}) do
+    words[#words + 1] = name .. "=" .. (type(value) == "table" and
+      "{" .. table.concat(value, ",") .. "}" or tostring(value))
+  end
+  table.sort(words)
+  return ("%s{%s} %s %s"):format(row.name, table.concat(words, " "), dtype or "", layout or "")
+end
+
+local function close(got, want, slack)
+  if want ~= want then return got ~= got end
+  if want == got then return true end
+  return math.abs(got - want) <= slack * math.max(1, math.abs(want))
+end
+
+--- Raises unless the arrays agree in shape and values.
+function check.same(got, want, slack, what)
+  local shape, expected = table.concat(got.shape, "x"), table.concat(want.shape, "x")
+  if shape ~= expected then
+    error(("%s: shape %s, expected %s"):format(what, shape, expected), 0)
+  end
+  for i = 1, array.count(want.shape) do
+    if not (got.data[i] and close(got.data[i], want.data[i], slack)) then
+      error(("%s: element %d is %s, expected %.17g"):format(what, i, tostring(got.data[i]),
+        want.data[i]), 0)
+    end
+  end
+end
+
+local wraps = {
+  u8 = function(v) return v % 256 end,
+  bool = function(v) return v ~= 0 and 1 or 0 end,
+}
+
+local function in_dtype(x, dtype)
+  local wrap = wraps[dtype]
+  if not wrap then return x end
+  local data = {}
+  for i, v in ipairs(x.data) do data[i] = wrap(v) end
+  return array.new(x.shape, data, x.dtype)
+end
+
+-- ---- values ------------------------------------------------------------------------------------
+
+local function reference(row, attributes, arrays, out)
+  local f = assert(references[row.name], row.name .. ": no reference in tests/ops/reference.lua")
+  local inputs = { unpack(arrays, 1, #row.inputs) }
+  for k = 1, #row.inputs do inputs[k] = inputs[k] or nil end
+  if row.flags.RANDOM then
+    inputs[#row.inputs + 1] = out
+    return f(attributes, unpack(inputs, 1, #row.inputs + 1))
+  end
+  return f(attributes, unpack(inputs, 1, #row.inputs))
+end
+
+local function with_base(row, attributes, base)
+  if base == nil then return attributes end
+  local copy = { base = base }
+  for name, value in pairs(attributes) do copy[name] = value end
+  if base == 0 and (copy.ignore_index or 0) > 0 then copy.ignore_index = copy.ignore_index - 1 end
+  return copy
+end
+
+local function check_output(row, out, want, dtype, base, slack, what)
+  local expected = want.dtype or result_dtype(row, dtype)
+  if out.dtype ~= expected then
+    error(("%s: dtype %s, expected %s"):format(what, out.dtype, expected), 0)
+  end
+  if base == 0 and row.outputs[1].positions then
+    local shifted = {}
+    for i, p in ipairs(want.data) do shifted[i] = p - 1 end
+    want = array.new(want.shape, shifted)
+  end
+  check.same(out, in_dtype(want, expected), floating[expected] and slack or 0, what)
+end
+
+local function check_updated(row, tensors, want, slack, what)
+  for k, input in ipairs(row.inputs) do
+    for j, expected in ipairs(want[input.name] or {}) do
+      check.same(case.read(tensors[k][j]), expected, slack, what .. " " .. input.name)
+    end
+  end
+end
+
+--- One call against its reference. settings: dtype, layout, base.
+function check.value(row, sample, settings)
+  local attributes, options = sample[2] or {}, sample[3] or {}
+  local dtype, layout = settings.dtype, settings.layout
+  local arrays = case.fill(sample[1], dtype)
+  if layout == "expanded" then arrays = case.each(arrays, case.repeated) end
+  local what = describe(row, attributes, dtype, layout)
+  local slack = options.tolerance or tolerance[result_dtype(row, dtype)] or 0
+  pl.scope(function()
+    local tensors = case.each(arrays, function(x) return case.tensor(x, layout, settings.base) end)
+    local y = ops.call(row.name, tensors, with_base(row, attributes, settings.base))
+    local out = y and case.read(y)
+    local want = reference(row, attributes, arrays, out)
+    if out then
+      check_output(row, out, want, dtype, settings.base, slack, what)
+    else
+      check_updated(row, tensors, want, slack, what)
+    end
+  end)
+end
+
+--- The method whose name ends in _ leaves what the op itself answers in its first operand, and
+-- nothing else in the storage that operand is a view of.
+function check.in_place(row, sample, layout)
+  local attributes = sample[2] or {}
+  local arrays = case.fill(sample[1], "f64")
+  local want = reference(row, attributes, arrays)
+  if (want.dtype or "f64") ~= arrays[1].dtype or
+    table.concat(want.shape, "x") ~= table.concat(arrays[1].shape, "x") then return end
+  pl.scope(function()
+    local tensors = case.each(arrays, function(x) return case.tensor(x, layout) end)
+    local x = tensors[1]
+    local arguments = { unpack(tensors, 2) }
+    if next(attributes) then arguments[#arguments + 1] = attributes end
+    x[row.name .. "_"](x, unpack(arguments))
+    check.same(case.read(x), want, tolerance.f64, describe(row, attributes, "f64", "in place"))
+  end)
+end
+
+-- ---- gradients ---------------------------------------------------------------------------------
+
+local function cotangent(shape)
+  return array.build(shape, function(_, i) return (i * 29 % 13 - 6.5) / 4 end, "f64")
+end
+
+local function weighed(out, weights)
+  local sum = 0
+  for i, v in ipairs(out.data) do sum = sum + v * weights.data[i] end
+  return sum
+end
+
+--- The gradient of the weighed sum of the reference's outputs for array x of arrays.
+local function slopes(row, attributes, arrays, x, weights, out)
+  local h, data = 1e-5, {}
+  for i, v in ipairs(x.data) do
+    x.data[i] = v + h
+    local up = weighed(reference(row, attributes, arrays, out), weights)
+    x.data[i] = v - h
+    local down = weighed(reference(row, attributes, arrays, out), weights)
+    x.data[i] = v
+    data[i] = (up - down) / (2 * h)
+  end
+  return array.new(x.shape, data)
+end
+
+--- The inputs of a call that have a gradient, as { array, tensor } pairs.
+local function leaves(arrays, tensors, constant)
+  local found = {}
+  case.each(arrays, function(x, k, j)
+    if x.real and not (constant and constant[k]) then
+      found[#found + 1] = { x, j and tensors[k][j] or tensors[k] }
+    end
+    return x
+  end)
+  return found
+end
+
+local function backward_of(row, sample, layout, wanted)
+  local attributes, options = sample[2] or {}, sample[3] or {}
+  local arrays = case.fill(sample[1], "f64")
+  if layout == "expanded" then arrays = case.each(arrays, case.repeated) end
+  local tensors = case.each(arrays, function(x) return case.tensor(x, layout) end)
+  local found = leaves(arrays, tensors, options.constant)
+  for i, leaf in ipairs(found) do
+    if not wanted or wanted == i then leaf[2]:requires_grad_(true) end
+  end
+  local y = ops.call(row.name, tensors, attributes)
+  local weights = cotangent(y.shape)
+  local out = row.flags.RANDOM and case.read(y)
+  y:backward(case.tensor(weights))
+  for i, leaf in ipairs(found) do
+    local what = describe(row, attributes, "gradient of input " .. i, layout)
+    if wanted and wanted ~= i then
+      assert(leaf[2].grad == nil, what .. " is there although nobody asked")
+    else
+      assert(leaf[2].grad, what .. " is missing")
+      check.same(case.read(leaf[2].grad),
+        slopes(row, attributes, arrays, leaf[1], weights, out), options.slack or 1e-6, what)
+    end
+  end
+  return #found
+end
+
+--- Gradients against differences of the reference: all inputs at once, then each one alone.
+function check.gradient(row, sample, layout)
+  local count
+  pl.scope(function() count = backward_of(row, sample, layout) end)
+  if count < 2 or layout ~= "dense" then return end
+  for wanted = 1, count do
+    pl.scope(function() backward_of(row, sample, layout, wanted) end)
+  end
+end
+
+-- ---- errors ------------------------------------------------------------------------------------
+
+local kinds = { argument = true, shape = true, dtype = true, device = true }
+
+--- f must fail with an error that names the op.
+function check.fails(row, what, f)
+  local ok, err = pcall(pl.scope, f)
+  assert(not ok, ("%s: no error for %s"):format(row.name, what))
+  assert(type(err) == "table" and kinds[err.kind],
+    ("%s: %s raised %s"):format(row.name, what, tostring(err)))
+  assert(err.op == row.name or tostring(err):find(row.name, 1, true),
+    ("%s: the error for %s does not name the op: %s"):format(row.name, what, tostring(err)))
+end
+
+return check

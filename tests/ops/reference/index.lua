@@ -1,0 +1,86 @@
+-- What indexing means. Positions count from 1.
+
+local array = require "tests.ops.array"
+local build = array.build
+
+local function truth(b) return b and 1 or 0 end
+
+local R = {}
+
+--- x with each source element added where place(position) says; place fills a table in.
+local function accumulate(x, source, place)
+  local out, strides, to = array.new(x.shape, { unpack(x.data) }), array.strides(x.shape), {}
+  array.each(source.shape, function(at, i)
+    place(at, to)
+    local flat = 1
+    for d = 1, #to do flat = flat + to[d] * strides[d] end
+    out.data[flat] = out.data[flat] + source.data[i]
+  end)
+  return out
+end
+
+function R.index_select(a, x, index)
+  local axis, shape, from = array.dim(a.axis, #x.shape), { unpack(x.shape) }, {}
+  shape[axis] = #index.data
+  return build(shape, function(at)
+    for d = 1, #at do from[d] = d == axis and index.data[at[d] + 1] - 1 or at[d] end
+    return array.at(x, from)
+  end)
+end
+
+function R.index_add(a, x, source, index)
+  local axis = array.dim(a.axis, #x.shape)
+  return accumulate(x, source, function(at, to)
+    for d = 1, #at do to[d] = d == axis and index.data[at[d] + 1] - 1 or at[d] end
+  end)
+end
+
+function R.gather(a, x, index)
+  local axis, from = array.dim(a.axis, #x.shape), {}
+  return build(index.shape, function(at, i)
+    for d = 1, #at do from[d] = d == axis and index.data[i] - 1 or at[d] end
+    return array.at(x, from)
+  end)
+end
+
+function R.scatter_add(a, x, source, index)
+  local axis = array.dim(a.axis, #x.shape)
+  return accumulate(x, source, function(at, to)
+    for d = 1, #at do to[d] = d == axis and array.at(index, at) - 1 or at[d] end
+  end)
+end
+
+function R.embedding(_, weight, index)
+  local shape, width = { unpack(index.shape) }, weight.shape[2]
+  shape[#shape + 1] = width
+  return build(shape, function(at, i)
+    local row = index.data[math.floor((i - 1) / width) + 1]
+    return weight.data[(row - 1) * width + at[#at] + 1]
+  end)
+end
+
+function R.one_hot(a, index)
+  local shape = { unpack(index.shape) }
+  shape[#shape + 1] = a.classes
+  return build(shape, function(at, i)
+    return truth(index.data[math.floor((i - 1) / a.classes) + 1] == at[#at] + 1)
+  end, "i64")
+end
+
+function R.cat(a, list)
+  local axis, shape = array.dim(a.axis or 1, #list[1].shape), { unpack(list[1].shape) }
+  shape[axis] = 0
+  for _, x in ipairs(list) do shape[axis] = shape[axis] + x.shape[axis] end
+  local from = {}
+  return build(shape, function(at)
+    local k, rest = 1, at[axis]
+    while rest >= list[k].shape[axis] do
+      rest = rest - list[k].shape[axis]
+      k = k + 1
+    end
+    for d = 1, #at do from[d] = d == axis and rest or at[d] end
+    return array.at(list[k], from)
+  end)
+end
+
+return R
