@@ -45,6 +45,12 @@ static inline void philox_block(uint64_t key, uint64_t block, uint32_t call, uin
   words[3] = c3;
 }
 
+/* 64 random bits as an integer below width; width 0 stands for 2^64. */
+static inline uint64_t philox_below(uint64_t bits, uint64_t width) {
+  __extension__ typedef unsigned __int128 product;
+  return width ? (uint64_t)((product)bits * width >> 64) : bits;
+}
+
 static inline void philox_words(uint64_t seed, uint64_t stream, uint64_t step, uint32_t call,
                                 uint64_t block, uint32_t words[4]) {
   philox_block(philox_key(seed, stream, step), block, call, (uint32_t)step, words);

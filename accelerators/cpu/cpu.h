@@ -34,6 +34,10 @@ struct pl_buffer {
 extern const pl_host *cpu_host;   /* set by open, before any kernel runs */
 #define FAIL(...) (cpu_host->fail(__VA_ARGS__))
 
+/* 64-aligned memory of this thread until its next call, NULL if there is none. It grows once
+** and stays, so a step in steady state allocates nothing. */
+void *cpu_scratch(size_t bytes);
+
 /* Bytes of an element. */
 static inline int64_t dtype_size(int32_t dtype) {
   static const int8_t size[PL_DTYPES] = { 1, 1, 4, 8, 2, 2, 4, 8 };

@@ -14,6 +14,8 @@ enum {
   K_BLOCK = 256,                      /* a packed tile of S stays in L1 */
   K_WHOLE = 1024,                     /* up to here unpacked S is not cut along k */
   PANELS_BYTES = 4 << 20,             /* packed V at a time: within L3 */
+  OWN_PANELS = 64 * 1024,             /* numbers of V cheaper packed twice than shared */
+  STATE = 64 / sizeof(real),
   TASK_WORK = 100 * 1000,             /* multiply-adds worth a task of its own */
   TASKS = 8,                          /* as many as that when rows and columns allow */
 };
@@ -26,8 +28,10 @@ typedef struct plan {
   bool dot, turned, pack_s, pack_v;
   int64_t row_block, column_block, k_block;
   int64_t chunk;                      /* columns of V packed at a time */
-  int64_t panels_size;                /* numbers of scratch all workers share */
-  int64_t s_size, private_size;       /* and each worker's own: packed S, then turned result */
+  bool own_panels;                    /* every worker packs V for itself */
+  int64_t shared_size;                /* numbers of scratch all workers share: packed V */
+  int64_t own_size;                   /* and of each worker's own: a line of state, then */
+  int64_t panels_at, s_at, turned_at; /* packed V, packed S, the result before it is turned */
 } plan;
 
 INLINE int64_t at_least(int64_t x, int64_t least) { return x > least ? x : least; }
@@ -96,16 +100,24 @@ static void plan_cut(plan *p) {
   p->column_block = at_most(parts(panels, by_columns) * TILE_COLUMNS, COLUMN_BLOCK);
 }
 
+/* A small V is packed by every worker: the others would wait for it anyway, and a line that one
+** core wrote costs another one more than the copy does. */
 static void plan_scratch(plan *p) {
   p->chunk = p->columns;
+  p->panels_at = p->s_at = STATE;
   if (p->pack_v) {
     const int64_t fits = PANELS_BYTES / (int64_t)sizeof(real) / p->k;
     p->chunk = at_most(p->columns, at_least(fits / p->column_block, 1) * p->column_block);
-    p->panels_size = round_up(p->chunk, TILE_COLUMNS) * p->k + VL;
+    const int64_t size = round_up(p->chunk, TILE_COLUMNS) * p->k;
+    p->own_panels = size <= OWN_PANELS && p->chunk == p->columns;
+    if (p->own_panels) p->s_at += size;
+    else p->shared_size = round_up(size, STATE);
   }
-  if (p->pack_s) p->s_size = round_up(p->row_block * p->k_block + VL, VL);
-  p->private_size = p->s_size + (p->turned ? p->row_block * p->column_block : 0);
-  p->panels_size = round_up(p->panels_size, VL);
+  p->turned_at = p->s_at;
+  if (p->pack_s) p->turned_at += p->row_block * p->k_block + VL;
+  p->turned_at = round_up(p->turned_at, STATE);
+  p->own_size = p->turned_at + (p->turned ? p->row_block * p->column_block : 0);
+  p->own_size = p->own_size == STATE ? 0 : round_up(p->own_size, STATE);
 }
 
 static plan plan_make(const gemm_args *g) {

@@ -15,8 +15,8 @@ typedef struct run {
   int64_t ldc;
   const real *bias;
   bool relu;
-  real *panels;              /* packed V of this chunk */
-  real *private;             /* private_size numbers for each worker */
+  real *shared;              /* packed V of this chunk, unless workers have their own */
+  real *own;                 /* own_size numbers for each worker */
   int64_t first;             /* the chunk's first column */
   int64_t columns;           /* and how many */
 } run;
@@ -24,13 +24,28 @@ typedef struct run {
 /* Nanoseconds a thread needs, roughly, at every level. */
 INLINE int64_t work_of(int64_t multiply_adds) { return multiply_adds * (int)sizeof(real) / 128; }
 
+static void pack_panel(const run *r, real *panels, int64_t index) {
+  const plan *p = r->plan;
+  const int64_t j = index * TILE_COLUMNS;
+  pack(panels + j * p->k, TILE_COLUMNS, p->v + (r->first + j) * p->v_cs, p->v_cs, p->v_rs,
+       at_most(r->columns - j, TILE_COLUMNS), p->k);
+}
+
 static void run_pack_panel(void *context, int64_t index, int worker) {
   const run *r = context;
-  const plan *p = r->plan;
   (void)worker;
-  const int64_t j = index * TILE_COLUMNS;
-  pack(r->panels + j * p->k, TILE_COLUMNS, p->v + (r->first + j) * p->v_cs, p->v_cs, p->v_rs,
-       at_most(r->columns - j, TILE_COLUMNS), p->k);
+  pack_panel(r, r->shared, index);
+}
+
+/* The panels a worker reads; its own it packs when it comes here first. */
+static const real *panels_of(const run *r, real *own) {
+  const plan *p = r->plan;
+  if (!p->own_panels) return r->shared;
+  real *panels = own + p->panels_at;
+  if (own[0] == 0)
+    for (int64_t i = 0; i < parts(r->columns, TILE_COLUMNS); i++) pack_panel(r, panels, i);
+  own[0] = 1;
+  return panels;
 }
 
 /* Rows are shared evenly among the tiles of a block: 32 rows are 11, 11 and 10. */
@@ -59,6 +74,7 @@ static void pack_s_block(const plan *p, real *to, int64_t row, int64_t rows, int
 typedef struct place {
   int64_t row, rows, column, columns;    /* column within the chunk */
   int64_t at, k;
+  const real *panels;
   const real *s;                         /* S of these rows and steps, packed or in place */
   real *c;                               /* the block's first number */
   int64_t c_stride;
@@ -84,7 +100,7 @@ static void panel_compute(const run *r, const place *w, const even *split, int64
   const int64_t j = w->column + column;
   int64_t columns = at_most(w->columns - column, TILE_COLUMNS);
   tile t = {
-    .v = p->pack_v ? r->panels + j * p->k + w->at * TILE_COLUMNS
+    .v = p->pack_v ? w->panels + j * p->k + w->at * TILE_COLUMNS
                    : p->v + w->at * p->v_rs + r->first + j,
     .v_stride = p->pack_v ? TILE_COLUMNS : p->v_rs,
     .k = w->k,
@@ -131,16 +147,17 @@ static void run_block(void *context, int64_t index, int worker) {
   w.rows = at_most(p->rows - w.row, p->row_block);
   w.columns = at_most(r->columns - w.column, p->column_block);
   const int64_t column = r->first + w.column;
-  real *packed = r->private + worker * p->private_size, *turned = packed + p->s_size;
   if (p->dot) {
     dot d = { p->s + w.row * p->s_rs, p->v + column * p->v_cs, p->s_rs, p->v_cs, p->k };
     dot_rectangle(d, w.rows, w.columns, r->c + w.row * r->ldc + column, r->ldc,
                   r->bias ? r->bias + column : NULL, r->relu);
     return;
   }
+  real *own = r->own + worker * p->own_size, *turned = own + p->turned_at;
+  if (p->pack_v) w.panels = panels_of(r, own);
   w.c = p->turned ? turned : r->c + w.row * r->ldc + column;
   w.c_stride = p->turned ? p->column_block : r->ldc;
-  block_compute(r, &w, packed);
+  block_compute(r, &w, own + p->s_at);
   if (p->turned)
     transpose_out(r->c + column * r->ldc + w.row, r->ldc, turned, p->column_block, w.rows,
                   w.columns, r->bias ? r->bias + w.row : NULL, r->relu);
@@ -148,7 +165,7 @@ static void run_block(void *context, int64_t index, int worker) {
 
 static void run_chunk(run *r) {
   const plan *p = r->plan;
-  if (p->pack_v)
+  if (p->pack_v && !p->own_panels)
     parallel_for(parts(r->columns, TILE_COLUMNS), work_of(r->columns * p->k * VL), run_pack_panel,
                  r);
   parallel_for(parts(p->rows, p->row_block) * parts(r->columns, p->column_block),
@@ -168,7 +185,7 @@ static void run_empty(const gemm_args *g) {
 INLINE size_t scratch_of(const gemm_args *g) {
   if (g->m == 0 || g->n == 0 || g->k == 0) return 0;
   const plan p = plan_make(g);
-  return (size_t)(p.panels_size + p.private_size * cpu_threads()) * sizeof(real);
+  return (size_t)(p.shared_size + p.own_size * cpu_threads()) * sizeof(real);
 }
 
 INLINE void product(const gemm_args *g) {
@@ -179,8 +196,10 @@ INLINE void product(const gemm_args *g) {
   }
   const plan p = plan_make(g);
   run r = { .plan = &p, .c = g->c, .ldc = g->ldc, .bias = g->bias,
-            .relu = g->activation == GEMM_RELU, .panels = g->scratch };
-  r.private = r.panels + p.panels_size;
+            .relu = g->activation == GEMM_RELU, .shared = g->scratch };
+  r.own = r.shared + p.shared_size;
+  if (p.own_panels)
+    for (int i = 0; i < cpu_threads(); i++) r.own[i * p.own_size] = 0;
   for (; r.first < p.columns; r.first += r.columns) {
     r.columns = at_most(p.columns - r.first, p.chunk ? p.chunk : p.columns);
     run_chunk(&r);

@@ -1,0 +1,158 @@
+/*
+** optim.c -- multi-tensor steps: one pass over parameter, gradient and buffer. Tensors are cut
+** into chunks by their size alone, and all chunks of all tensors form one parallel loop.
+*/
+#include "cpu.h"
+#include "real.h"
+#include <string.h>
+
+enum { CHUNK = 8192 };   /* elements */
+
+typedef struct sgd {
+  double lr, momentum, dampening, decay;
+  bool nesterov, maximize, first, buffered;
+  const pl_operand *const *params, *const *grads, *const *buffers;
+  int32_t n;
+} sgd;
+
+#define REAL f32
+#include "optim_real.h"
+#undef REAL
+#define REAL f64
+#include "optim_real.h"
+#undef REAL
+
+static int64_t chunks_of(const pl_operand *o) { return (o->count + CHUNK - 1) / CHUNK; }
+
+static int64_t chunks_total(const pl_operand *const *list, int32_t n, int64_t *elements) {
+  int64_t total = 0;
+  *elements = 0;
+  for (int32_t i = 0; i < n; i++) {
+    total += chunks_of(list[i]);
+    *elements += list[i]->count;
+  }
+  return total;
+}
+
+/* The tensor that chunk `index` of all belongs to; its first element and how many. */
+static int32_t chunk_find(const pl_operand *const *list, int64_t index, int64_t *begin,
+                          int64_t *n) {
+  int32_t i = 0;
+  for (; index >= chunks_of(list[i]); i++) index -= chunks_of(list[i]);
+  *begin = index * CHUNK;
+  *n = min_i64(CHUNK, list[i]->count - *begin);
+  return i;
+}
+
+/* All tensors of the list are dense and of one of the two dtypes computed here. */
+static bool list_plain(const pl_operand *const *list, int32_t n) {
+  for (int32_t i = 0; i < n; i++)
+    if (!list[i]->dense || (list[i]->dtype != PL_F32 && list[i]->dtype != PL_F64)) return false;
+  return true;
+}
+
+static char *chunk_data(const pl_operand *o, int64_t begin) {
+  return operand_data(o) + begin * dtype_size(o->dtype);
+}
+
+static void sgd_chunk(void *context, int64_t index, int worker) {
+  (void)worker;
+  const sgd *s = context;
+  int64_t begin, n;
+  int32_t i = chunk_find(s->params, index, &begin, &n);
+  char *p = chunk_data(s->params[i], begin), *g = chunk_data(s->grads[i], begin);
+  char *b = s->buffered ? chunk_data(s->buffers[i], begin) : NULL;
+  if (s->params[i]->dtype == PL_F32) sgd_range_f32(s, p, g, b, n);
+  else sgd_range_f64(s, p, g, b, n);
+}
+
+KERNEL(sgd_step) {
+  const pl_sgd_step_attrs *a = call->attrs;
+  int32_t n = call->counts[0];
+  sgd s = { .nesterov = a->nesterov, .maximize = a->maximize, .first = a->first, .n = n,
+            .params = call->in, .grads = call->in + n, .buffers = call->in + 2 * n };
+  s.buffered = n > 0 && call->counts[2] == n && s.buffers[0];
+  const pl_operand *hyper = call->in[call->n_in - 1];
+  if (hyper->dtype != PL_F64 || hyper->count < 4) return PL_EUNSUPPORTED;
+  if (!list_plain(s.params, n) || !list_plain(s.grads, n) ||
+      (s.buffered && !list_plain(s.buffers, n)))
+    return PL_EUNSUPPORTED;
+  for (int32_t i = 0; i < n; i++)
+    if (s.grads[i]->dtype != s.params[i]->dtype ||
+        (s.buffered && s.buffers[i]->dtype != s.params[i]->dtype))
+      return PL_EUNSUPPORTED;
+  const double *h = (const double *)operand_data(hyper);
+  s.lr = h[0];
+  s.momentum = h[1];
+  s.dampening = h[2];
+  s.decay = h[3];
+  int64_t elements, chunks = chunks_total(s.params, n, &elements);
+  parallel_for(chunks, elements / 4, sgd_chunk, &s);
+  return PL_OK;
+}
+
+/* ---- the norm of all elements ---- */
+
+enum { PARTS = 4096 };   /* chunk sums kept at a time */
+
+typedef struct norm {
+  const pl_operand *const *list;
+  int64_t first;         /* chunk of part 0 */
+  double parts[PARTS];
+} norm;
+
+static void norm_chunk(void *context, int64_t index, int worker) {
+  (void)worker;
+  norm *s = context;
+  int64_t begin, n;
+  const pl_operand *o = s->list[chunk_find(s->list, s->first + index, &begin, &n)];
+  const char *data = chunk_data(o, begin);
+  s->parts[index] = o->dtype == PL_F32 ? square_range_f32(data, n) : square_range_f64(data, n);
+}
+
+KERNEL(total_norm) {
+  norm s;
+  s.list = call->in;
+  int32_t n = call->counts ? call->counts[0] : call->n_in;
+  const pl_operand *out = call->out[0];
+  if (!list_plain(s.list, n) || (out->dtype != PL_F32 && out->dtype != PL_F64))
+    return PL_EUNSUPPORTED;
+  int64_t elements, chunks = chunks_total(s.list, n, &elements);
+  double total = 0;
+  for (s.first = 0; s.first < chunks; s.first += PARTS) {
+    int64_t part = min_i64(PARTS, chunks - s.first);
+    parallel_for(part, elements / 4, norm_chunk, &s);
+    for (int64_t i = 0; i < part; i++) total += s.parts[i];
+  }
+  if (out->dtype == PL_F32) *(float *)operand_data(out) = (float)sqrt(total);
+  else *(double *)operand_data(out) = sqrt(total);
+  return PL_OK;
+}
+
+/* ---- every tensor times a factor ---- */
+
+typedef struct scaling {
+  const pl_operand *const *list;
+  double factor;
+} scaling;
+
+static void scale_chunk(void *context, int64_t index, int worker) {
+  (void)worker;
+  const scaling *s = context;
+  int64_t begin, n;
+  const pl_operand *o = s->list[chunk_find(s->list, index, &begin, &n)];
+  if (o->dtype == PL_F32) scale_range_f32(chunk_data(o, begin), s->factor, n);
+  else scale_range_f64(chunk_data(o, begin), s->factor, n);
+}
+
+KERNEL(scale_all) {
+  int32_t n = call->counts[0];
+  const pl_operand *factor = call->in[call->n_in - 1];
+  scaling s = { .list = call->in };
+  if (!list_plain(s.list, n) || !list_plain(&factor, 1)) return PL_EUNSUPPORTED;
+  s.factor = factor->dtype == PL_F32 ? *(float *)operand_data(factor)
+                                     : *(double *)operand_data(factor);
+  int64_t elements, chunks = chunks_total(s.list, n, &elements);
+  parallel_for(chunks, elements / 4, scale_chunk, &s);
+  return PL_OK;
+}
