@@ -1,0 +1,695 @@
+/*
+** autograd.c -- nodes, and backward as an object.
+** Backward orders nodes by sequence number in a heap: a node runs when everything made after it
+** has, so its gradients are complete. Nothing recurses; freeing uses a work list.
+*/
+#include "autograd.h"
+#include <stdlib.h>
+#include <string.h>
+#include "cell.h"
+#include "context.h"
+#include "dispatch.h"
+#include "rule.h"
+
+/* ---- nodes ---- */
+
+static void release_saved(node *n, node **dead);
+
+static void drop_node(node *n, node **dead) {
+  if (!n || --n->refs) return;
+  n->link = *dead;
+  *dead = n;
+}
+
+static void keep_ticket(int32_t ticket) {
+  context *c = context_here();
+  if (c->n_tickets == c->tickets_capacity) {
+    int32_t capacity = c->tickets_capacity ? 2 * c->tickets_capacity : 64;
+    int32_t *grown = realloc(c->tickets, (size_t)capacity * sizeof *grown);
+    if (!grown) return;
+    c->tickets = grown;
+    c->tickets_capacity = capacity;
+  }
+  c->tickets[c->n_tickets++] = ticket;
+}
+
+int32_t pl_node_tickets(int32_t *tickets, int32_t capacity) {
+  context *c = context_here();
+  int32_t n = 0;
+  while (n < capacity && c->n_tickets) tickets[n++] = c->tickets[--c->n_tickets];
+  return n;
+}
+
+void node_unref(node *first) {
+  node *dead = NULL;
+  drop_node(first, &dead);
+  while (dead) {
+    node *n = dead;
+    dead = n->link;
+    release_saved(n, &dead);
+    for (int i = 0; i < n->n_in; i++) drop_node(n->edges[i].node, &dead);
+    for (int j = 0; j < n->n_out; j++) tensor_unref(n->grads[j]);
+    tensor_unref(n->leaf_grad);
+    if (n->op == NODE_CUSTOM) keep_ticket(n->ticket);
+    cell_free(n, n->bytes);
+  }
+}
+
+/* Room for a part of a node's cell: parts are multiples of 8 bytes. */
+static void *cut(char **at, size_t bytes) {
+  void *p = *at;
+  *at += (bytes + 7) & ~(size_t)7;
+  return p;
+}
+
+static size_t part(size_t bytes) { return (bytes + 7) & ~(size_t)7; }
+
+static node *node_blank(int op, int n_in, int n_out, int n_saved, int n_counts, size_t attrs) {
+  size_t bytes = part(sizeof(node)) + part((size_t)n_in * sizeof(edge))
+               + part((size_t)n_in * sizeof(input_shape)) + part((size_t)n_out * sizeof(tensor *))
+               + part((size_t)n_saved * sizeof(saved)) + part((size_t)n_counts * sizeof(int32_t))
+               + part(attrs);
+  node *n = cell_new(bytes);
+  if (!n) {
+    status_fail(PL_EMEMORY, NULL, NULL, "out of memory while recording gradients");
+    return NULL;
+  }
+  char *at = (char *)n + part(sizeof(node));
+  n->bytes = (uint32_t)bytes;
+  n->refs = 1;
+  n->op = op;
+  n->sequence = ++context_here()->sequence;
+  n->n_in = n_in;
+  n->n_out = n_out;
+  n->n_saved = n_saved;
+  n->edges = cut(&at, (size_t)n_in * sizeof(edge));
+  n->shapes = cut(&at, (size_t)n_in * sizeof(input_shape));
+  n->grads = cut(&at, (size_t)n_out * sizeof(tensor *));
+  n->saved = cut(&at, (size_t)n_saved * sizeof(saved));
+  if (n_counts) n->counts = cut(&at, (size_t)n_counts * sizeof(int32_t));
+  if (attrs) n->attrs = cut(&at, attrs);
+  return n;
+}
+
+static pl_status connect(node *n, int i, tensor *t) {
+  if (!t) return PL_OK;
+  input_shape *s = &n->shapes[i];
+  s->dtype = t->view.dtype;
+  s->rank = t->view.rank;
+  memcpy(s->sizes, t->view.sizes, (size_t)s->rank * sizeof *s->sizes);
+  pl_status status = edge_of(t, &n->edges[i]);
+  if (n->edges[i].node) node_ref(n->edges[i].node);
+  return status;
+}
+
+pl_status node_new(int op, const void *attrs, size_t attrs_size, tensor *const *x,
+                   const int32_t *counts, int n_counts, int n_x, int n_out, int n_saved, node **out) {
+  node *n = node_blank(op, n_x, n_out, n_saved, counts ? n_counts : 0, attrs ? attrs_size : 0);
+  if (!n) return PL_EMEMORY;
+  if (attrs) memcpy(n->attrs, attrs, attrs_size);
+  if (counts) memcpy(n->counts, counts, (size_t)n_counts * sizeof *counts);
+  for (int i = 0; i < n_x; i++) {
+    pl_status s = connect(n, i, x[i]);
+    if (s) {
+      node_unref(n);
+      return s;
+    }
+  }
+  *out = n;
+  return PL_OK;
+}
+
+void node_save(node *n, int index, tensor *t, int argument, bool own_output) {
+  saved *s = &n->saved[index];
+  s->argument = (int8_t)argument;
+  if (!t) return;
+  s->storage = storage_ref(t->storage);
+  s->view = t->view;
+  s->version = t->storage->version;
+  if (own_output || !t->edge.node) return;
+  s->edge = t->edge;
+  node_ref(s->edge.node);
+}
+
+static void release_saved(node *n, node **dead) {
+  for (int i = 0; i < n->n_saved; i++) {
+    storage_unref(n->saved[i].storage);
+    drop_node(n->saved[i].edge.node, dead);
+    n->saved[i].storage = NULL;
+    n->saved[i].edge.node = NULL;
+  }
+}
+
+static void node_release_saved(node *n) {
+  node *dead = NULL;
+  release_saved(n, &dead);
+  n->released = true;
+  while (dead) {                       /* hand them to node_unref one by one */
+    node *next = dead->link;
+    dead->refs = 1;
+    node_unref(dead);
+    dead = next;
+  }
+}
+
+/* ---- leaves ---- */
+
+pl_status pl_tensor_set_requires_grad(pl_tensor handle, int32_t flag) {
+  tensor *t;
+  pl_status s = tensor_get(handle, "requires_grad_", NULL, &t);
+  if (s) return s;
+  bool leaf = t->edge.node && t->edge.node->op == NODE_LEAF;
+  if (t->edge.node && !leaf)
+    return flag ? PL_OK : status_fail(PL_EARGUMENT, "requires_grad_", NULL, "requires_grad_: only "
+                                      "leaves can be switched off; use :detach()");
+  if (!flag) {
+    tensor_set_edge(t, NULL, 0);
+    return PL_OK;
+  }
+  if (!dtype_is_float(t->view.dtype) || t->is_number)
+    return status_fail(PL_EDTYPE, "requires_grad_", NULL, "requires_grad_: only floating tensors have "
+                       "gradients, this one is %s", pl_dtype_name(t->view.dtype));
+  if (leaf) return PL_OK;
+  node *n = node_blank(NODE_LEAF, 0, 1, 0, 0, 0);
+  if (!n) return PL_EMEMORY;
+  tensor_set_edge(t, n, 0);
+  return PL_OK;
+}
+
+pl_status pl_tensor_grad(pl_tensor handle, pl_tensor *out) {
+  tensor *t, *alias;
+  pl_status s = tensor_get(handle, "grad", NULL, &t);
+  if (s) return s;
+  *out = 0;
+  node *leaf = t->edge.node;
+  if (!leaf || leaf->op != NODE_LEAF || !leaf->leaf_grad) return PL_OK;
+  if ((s = tensor_alias(leaf->leaf_grad, &alias))) return s;
+  edge from = leaf->leaf_grad->edge;
+  if (from.node) tensor_set_edge(alias, node_ref(from.node), from.output);
+  *out = tensor_handle(alias);
+  return PL_OK;
+}
+
+pl_status pl_tensor_set_grad(pl_tensor handle, pl_tensor grad) {
+  tensor *t, *g = NULL;
+  pl_status s = tensor_get(handle, "grad", NULL, &t);
+  if (s || (grad != 0 && (s = tensor_get(grad, "grad", NULL, &g)))) return s;
+  node *leaf = t->edge.node;
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
+  if (!leaf || leaf->op != NODE_LEAF)
+    return g ? status_fail(PL_EARGUMENT, "grad", NULL, "grad: only a leaf that requires grad holds a "
+                           "gradient") : PL_OK;
+  if (g && (!shape_equal(&g->view, &t->view) || g->view.dtype != t->view.dtype || !g->storage))
+    return status_fail(PL_ESHAPE, "grad", NULL, "grad: gradient is %s %s, the tensor %s %s",
+                       pl_dtype_name(g->view.dtype), shape_text(&g->view, a),
+                       pl_dtype_name(t->view.dtype), shape_text(&t->view, b));
+  tensor *alias = NULL;
+  if (g && (s = tensor_alias(g, &alias))) return s;
+  tensor_unref(leaf->leaf_grad);
+  leaf->leaf_grad = alias;
+  return PL_OK;
+}
+
+/* ---- updates in place ---- */
+
+pl_status tensor_check_update(tensor *t, const char *op) {
+  if (!context_here()->shared.grad) return PL_OK;
+  bool leaf = t->edge.node && t->edge.node->op == NODE_LEAF;
+  bool leaf_base = t->base && t->base->edge.node && t->base->edge.node->op == NODE_LEAF;
+  if (!leaf && !leaf_base) return PL_OK;
+  return status_fail(PL_EARGUMENT, op, "x", "%s_: %s that requires grad is updated in place; do it "
+                     "inside pl.no_grad", op, leaf ? "a leaf" : "a view of a leaf");
+}
+
+/* A view's edge after its base moved on: the same region of the base's new value. */
+static pl_status refresh_view(tensor *t) {
+  pl_as_strided_attrs at = { .sizes = { .n = t->view.rank }, .strides = { .n = t->view.rank },
+                             .offset = t->view.offset };
+  memcpy(at.sizes.size, t->view.sizes, sizeof at.sizes.size);
+  memcpy(at.strides.size, t->view.strides, sizeof at.strides.size);
+  tensor *fresh;
+  pl_status s = apply(OP_as_strided, &at, &t->base, NULL, 1, &fresh);
+  if (s) return s;
+  if (fresh->edge.node) tensor_set_edge(t, node_ref(fresh->edge.node), fresh->edge.output);
+  t->seen = t->base->updates;
+  tensor_unref(fresh);
+  return PL_OK;
+}
+
+pl_status edge_of(tensor *t, edge *out) {
+  if (t->base && t->seen != t->base->updates && t->base->edge.node) {
+    context *c = context_here();
+    int32_t recording = c->shared.grad;
+    c->shared.grad = 1;
+    pl_status s = refresh_view(t);
+    c->shared.grad = recording;
+    if (s) return s;
+  }
+  *out = t->edge;
+  return PL_OK;
+}
+
+/* The base's value is now write_view(old base, new value of the region). */
+static pl_status rebase_view(tensor *t, node *n) {
+  tensor *base = t->base, *new_value, *x[2];
+  node *write;
+  pl_write_view_attrs at = { .sizes = { .n = t->view.rank }, .strides = { .n = t->view.rank },
+                             .offset = t->view.offset };
+  memcpy(at.sizes.size, t->view.sizes, sizeof at.sizes.size);
+  memcpy(at.strides.size, t->view.strides, sizeof at.strides.size);
+  pl_status s = tensor_alias(t, &new_value);
+  if (s) return s;
+  if (n) tensor_set_edge(new_value, node_ref(n), 0);
+  x[0] = base;
+  x[1] = new_value;
+  s = node_new(OP_write_view, &at, sizeof at, x, NULL, 2, 2, 1, 0, &write);
+  tensor_unref(new_value);
+  if (s) return s;
+  tensor_set_edge(base, write, 0);
+  base->updates++;
+  return PL_OK;
+}
+
+pl_status tensor_rebase(tensor *t, node *n) {
+  pl_status s = PL_OK;
+  if (t->base) {
+    s = rebase_view(t, n);
+    if (!s) t->seen = t->base->updates;
+  } else {
+    t->updates++;
+  }
+  if (s) node_unref(n);
+  else tensor_set_edge(t, n, 0);
+  return s;
+}
+
+/* ---- backward ---- */
+
+struct pl_backward {
+  node **heap;                 /* by sequence, highest first; holds references */
+  int32_t count, capacity;
+  int32_t flags;
+  node *running;               /* the custom node Lua works on */
+};
+
+static pl_status heap_push(pl_backward *b, node *n) {
+  if (b->count == b->capacity) {
+    int32_t capacity = b->capacity ? 2 * b->capacity : 64;
+    node **grown = realloc(b->heap, (size_t)capacity * sizeof *grown);
+    if (!grown) return status_fail(PL_EMEMORY, "backward", NULL, "backward: out of memory");
+    b->heap = grown;
+    b->capacity = capacity;
+  }
+  int i = b->count++;
+  for (; i > 0 && b->heap[(i - 1) / 2]->sequence < n->sequence; i = (i - 1) / 2)
+    b->heap[i] = b->heap[(i - 1) / 2];
+  b->heap[i] = node_ref(n);
+  n->owner = b;
+  return PL_OK;
+}
+
+static node *heap_pop(pl_backward *b) {
+  node *top = b->heap[0], *last = b->heap[--b->count];
+  int i = 0;
+  for (int child; (child = 2 * i + 1) < b->count; i = child) {
+    if (child + 1 < b->count && b->heap[child + 1]->sequence > b->heap[child]->sequence) child++;
+    if (b->heap[child]->sequence <= last->sequence) break;
+    b->heap[i] = b->heap[child];
+  }
+  if (b->count) b->heap[i] = last;
+  top->owner = NULL;
+  return top;
+}
+
+/* Nobody else can see this tensor's memory: it may be kept or written over. */
+static bool is_ours(const tensor *g) {
+  return g->refs == 1 && !g->handled && !g->base && g->view.dense && g->storage
+      && atomic_load_explicit(&g->storage->refs, memory_order_relaxed) == 1;
+}
+
+/* *sum += g; takes over the reference to g. */
+static pl_status add_to(tensor **sum, tensor *g, bool create_graph) {
+  if (!*sum) {
+    *sum = g;
+    return PL_OK;
+  }
+  tensor *x[2] = { *sum, g }, *y;
+  pl_status s;
+  if (!create_graph && is_ours(*sum)) {
+    s = tensor_add_into(*sum, g);
+    tensor_unref(g);
+    return s;
+  }
+  s = apply(OP_add, NULL, x, NULL, 2, &y);
+  tensor_unref(g);
+  if (s) return s;
+  tensor_unref(*sum);
+  *sum = y;
+  return PL_OK;
+}
+
+/* The first gradient of a leaf is kept as it is if nobody else holds it, else copied. */
+static pl_status accumulate_leaf(node *leaf, tensor *g, bool create_graph) {
+  pl_status s = PL_OK;
+  if (leaf->leaf_grad) {
+    if (create_graph) return add_to(&leaf->leaf_grad, g, true);
+    s = tensor_add_into(leaf->leaf_grad, g);
+    tensor_unref(g);
+    return s;
+  }
+  if (!create_graph && !is_ours(g)) {
+    tensor *copy;
+    s = tensor_dense(g, &copy);
+    tensor_unref(g);
+    g = copy;
+  }
+  if (!s) leaf->leaf_grad = g;
+  return s;
+}
+
+/* Hands g, whose reference it takes, to what made the value it belongs to. */
+static pl_status send(pl_backward *b, edge to, tensor *g) {
+  bool create = (b->flags & PL_CREATE_GRAPH) != 0;
+  node *n = to.node;
+  if (n->op == NODE_LEAF) return accumulate_leaf(n, g, create);
+  if (n->owner && n->owner != b) {
+    tensor_unref(g);
+    return status_fail(PL_EARGUMENT, "backward", NULL, "backward: another backward is inside this "
+                       "graph; finish it first");
+  }
+  pl_status s = add_to(&n->grads[to.output], g, create);
+  return s || n->owner ? s : heap_push(b, n);
+}
+
+/* dx as big as its input: what broadcasting repeated is summed. In the open frame. */
+static tensor *sum_to(tensor *dx, const input_shape *shape) {
+  pl_operand want = { .rank = shape->rank };
+  memcpy(want.sizes, shape->sizes, sizeof want.sizes);
+  if (!dx || shape_equal(&dx->view, &want)) return dx;
+  pl_sum_attrs over = { .keepdim = 0 };
+  int shift = dx->view.rank - shape->rank;
+  for (int i = 0; i < dx->view.rank; i++)
+    if (i < shift || (shape->sizes[i - shift] == 1 && dx->view.sizes[i] != 1))
+      over.axes.dim[over.axes.n++] = i;
+  if (over.axes.n) dx = rule_apply(OP_sum, &over, 1, &dx);
+  pl_reshape_attrs as = { .sizes = { .n = shape->rank } };
+  memcpy(as.sizes.size, shape->sizes, sizeof as.sizes.size);
+  return rule_apply(OP_reshape, &as, 1, &dx);
+}
+
+static const char *saved_name(const node *n, const saved *s) {
+  if (n->op == NODE_CUSTOM) return "a saved tensor";
+  const pl_op_info *op = pl_op(n->op);
+  return s->argument >= 8 ? op->out[s->argument - 8].name : op->in[(int)s->argument].name;
+}
+
+static const char *node_name(const node *n) {
+  return n->op == NODE_CUSTOM ? "custom function" : pl_op(n->op)->name;
+}
+
+static const char *writer_name(const storage *s) {
+  return s->writer >= 0 ? pl_op(s->writer)->name : "a write from outside";
+}
+
+/* The saved value as a tensor of the open frame. */
+static pl_status unpack(node *n, const saved *s, tensor **out) {
+  *out = NULL;
+  if (!s->storage) return PL_OK;
+  if (s->storage->version != s->version)
+    return status_fail(PL_EARGUMENT, node_name(n), saved_name(n, s), "backward of %s: its %s was "
+                       "changed in place by %s after %s used it; use the form without _ or :clone()",
+                       node_name(n), saved_name(n, s), writer_name(s->storage), node_name(n));
+  tensor *t = tensor_blank();
+  if (!t) return PL_EMEMORY;
+  t->view = s->view;
+  t->storage = storage_ref(s->storage);
+  if (s->edge.node) t->edge = (edge){ node_ref(s->edge.node), s->edge.output };
+  else if (s->argument >= 8) t->edge = (edge){ node_ref(n), s->argument - 8 };
+  *out = t;
+  return frame_push(t);
+}
+
+static pl_status already_used(const node *n) {
+  return status_fail(PL_EARGUMENT, "backward", NULL, "backward: this graph was used already (%s "
+                     "released what it had saved); pass { retain_graph = true } the first time",
+                     node_name(n));
+}
+
+static pl_status run_rule(node *n, tensor **dx, bool *need) {
+  const op_row *row = &op_table[n->op];
+  tensor *x[n->n_in + 1], *y[PL_MAX_OUT] = { NULL };
+  for (int i = 0; i < n->n_in; i++) {
+    x[i] = dx[i] = NULL;
+    need[i] = n->edges[i].node != NULL;
+  }
+  for (int k = 0; k < n->n_saved; k++) {
+    tensor *t;
+    pl_status s = unpack(n, &n->saved[k], &t);
+    if (s) return s;
+    if (n->saved[k].argument >= 8) y[n->saved[k].argument - 8] = t;
+    else x[(int)n->saved[k].argument] = t;
+  }
+  rule r = { .op = &row->info, .attrs = n->attrs, .counts = n->counts, .n_in = n->n_in, .x = x,
+             .y = y, .dy = n->grads, .dx = dx, .need = need, .shapes = n->shapes };
+  row->grad(&r, n->grads[0], n->n_in > 0 ? x[0] : NULL, n->n_in > 1 ? x[1] : NULL, y[0]);
+  context *c = context_here();
+  pl_status s = c->rule_status;
+  c->rule_status = PL_OK;
+  return s;
+}
+
+static bool used_again(const node *n, tensor *const *dx, int i) {
+  for (int j = i + 1; j < n->n_in; j++)
+    if (dx[j] == dx[i]) return true;
+  return false;
+}
+
+/* The frame's own reference where it has one, so that a gradient nobody else holds can be kept. */
+static tensor *take_temp(context *c, tensor *g) {
+  for (int32_t k = c->n_temps - 1; k >= 0; k--)
+    if (c->temps[k] == g) {
+      c->temps[k] = NULL;
+      return g;
+    }
+  return tensor_ref(g);
+}
+
+static pl_status send_all(pl_backward *b, node *n, tensor **dx) {
+  context *c = context_here();
+  for (int i = 0; i < n->n_in; i++) {
+    if (!n->edges[i].node || !dx[i]) continue;
+    tensor *g = sum_to(dx[i], &n->shapes[i]);
+    if (!g) {
+      pl_status s = c->rule_status;
+      c->rule_status = PL_OK;
+      return s;
+    }
+        pl_status s = send(b, n->edges[i], used_again(n, dx, i) ? tensor_ref(g) : take_temp(c, g));
+    if (s) return s;
+  }
+  return PL_OK;
+}
+
+static void finish_node(pl_backward *b, node *n) {
+  for (int j = 0; j < n->n_out; j++) {
+    tensor_unref(n->grads[j]);
+    n->grads[j] = NULL;
+  }
+  if (!(b->flags & (PL_RETAIN_GRAPH | PL_CREATE_GRAPH))) node_release_saved(n);
+  node_unref(n);
+}
+
+static pl_status run_node(pl_backward *b, node *n) {
+  tensor *dx[n->n_in + 1];
+  bool need[n->n_in + 1];
+  int32_t mark = frame_open();
+  pl_status s = n->released && n->n_saved ? already_used(n) : run_rule(n, dx, need);
+  if (!s) s = send_all(b, n, dx);
+  frame_close(mark);
+  return s;
+}
+
+static pl_status start_custom(pl_backward *b, node *n, pl_work *work) {
+  if (n->released && n->n_saved) return already_used(n);
+  *work = (pl_work){ .ticket = n->ticket, .n_out = n->n_out, .n_in = n->n_in, .n_saved = n->n_saved };
+  for (int k = 0; k < n->n_saved; k++) {
+    tensor *t;
+    int32_t mark = frame_open();
+    pl_status s = unpack(n, &n->saved[k], &t);
+    if (!s && t) work->saved[k] = tensor_handle(tensor_ref(t));
+    frame_close(mark);
+    if (s) return s;
+  }
+  for (int j = 0; j < n->n_out; j++)
+    if (n->grads[j]) {
+      tensor *alias;
+      pl_status s = tensor_alias(n->grads[j], &alias);
+      if (s) return s;
+      edge from = n->grads[j]->edge;
+      if (from.node) tensor_set_edge(alias, node_ref(from.node), from.output);
+      work->grads[j] = tensor_handle(alias);
+    }
+  for (int i = 0; i < n->n_in; i++) work->needs[i] = n->edges[i].node != NULL;
+  b->running = n;
+  return PL_OK;
+}
+
+pl_status pl_backward_next(pl_backward *b, pl_work *work, int32_t *state) {
+  context *c = context_here();
+  int32_t recording = c->shared.grad;
+  pl_status s = PL_OK;
+  c->shared.grad = (b->flags & PL_CREATE_GRAPH) != 0;
+  *state = PL_FINISHED;
+  while (!s && b->count) {
+    node *n = heap_pop(b);
+    if (n->op == NODE_CUSTOM) {
+      s = start_custom(b, n, work);
+      if (!s) *state = PL_WORK;
+      else finish_node(b, n);
+      break;
+    }
+    s = run_node(b, n);
+    finish_node(b, n);
+  }
+  c->shared.grad = recording;
+  return s;
+}
+
+pl_status pl_backward_feed(pl_backward *b, const pl_tensor *grads, int32_t count) {
+  node *n = b->running;
+  if (!n || count != n->n_in)
+    return status_fail(PL_EARGUMENT, "backward", NULL, "backward: the function has %d inputs, its "
+                       "backward returned %d gradients", n ? n->n_in : 0, count);
+  b->running = NULL;
+  tensor *dx[n->n_in + 1];
+  char got[SHAPE_TEXT], want[SHAPE_TEXT];
+  int32_t mark = frame_open();
+  pl_status s = PL_OK;
+  for (int i = 0; i < n->n_in && !s; i++) {
+    dx[i] = NULL;
+    if (grads[i] == 0) continue;
+    s = tensor_get(grads[i], "backward", NULL, &dx[i]);
+    pl_operand shape = { .rank = n->shapes[i].rank };
+    memcpy(shape.sizes, n->shapes[i].sizes, sizeof shape.sizes);
+    if (!s && !shape_equal(&dx[i]->view, &shape))
+      s = status_fail(PL_ESHAPE, "backward", NULL, "backward: gradient %d of a custom function has "
+                      "shape %s, its input %s", i + 1, shape_text(&dx[i]->view, got),
+                      shape_text(&shape, want));
+  }
+  if (!s) s = send_all(b, n, dx);
+  frame_close(mark);
+  finish_node(b, n);
+  return s;
+}
+
+static pl_status ones_like(tensor *t, tensor **out) {
+  tensor *one, *y;
+  pl_status s = tensor_from_number(1, t->view.dtype, tensor_device(t), &one);
+  if (s || t->view.rank == 0) {
+    if (!s) *out = one;
+    return s;
+  }
+  pl_reshape_attrs as = { .sizes = { .n = t->view.rank } };
+  memcpy(as.sizes.size, t->view.sizes, sizeof as.sizes.size);
+  s = apply(OP_reshape, &as, &one, NULL, 1, &y);
+  tensor_unref(one);
+  if (!s) *out = y;
+  return s;
+}
+
+static pl_status start_root(pl_backward *b, pl_tensor root, pl_tensor grad) {
+  tensor *t, *g;
+  edge e;
+  char a[SHAPE_TEXT], c[SHAPE_TEXT];
+  pl_status s = tensor_get(root, "backward", NULL, &t);
+  if (s || (s = edge_of(t, &e))) return s;
+  if (!e.node)
+    return status_fail(PL_EARGUMENT, "backward", NULL, "backward: the tensor does not depend on "
+                       "anything that requires grad");
+  if (grad == 0 && t->view.count != 1)
+    return status_fail(PL_ESHAPE, "backward", NULL, "backward: the tensor has %lld elements; pass a "
+                       "gradient of its shape, or reduce it to one (sum, mean)",
+                       (long long)t->view.count);
+  if (grad == 0) {
+    if ((s = ones_like(t, &g))) return s;
+  } else {
+    if ((s = tensor_get(grad, "backward", NULL, &g))) return s;
+    if (!shape_equal(&g->view, &t->view) || g->view.dtype != t->view.dtype)
+      return status_fail(PL_ESHAPE, "backward", NULL, "backward: gradient is %s %s, the tensor %s %s",
+                         pl_dtype_name(g->view.dtype), shape_text(&g->view, a),
+                         pl_dtype_name(t->view.dtype), shape_text(&t->view, c));
+    tensor_ref(g);
+  }
+  return send(b, e, g);
+}
+
+pl_status pl_backward_begin(const pl_tensor *roots, const pl_tensor *grads, int32_t n, int32_t flags,
+                            pl_backward **out) {
+  pl_backward *b = cell_new(sizeof *b);
+  if (!b) return status_fail(PL_EMEMORY, "backward", NULL, "backward: out of memory");
+  b->flags = flags;
+  context *c = context_here();
+  b->heap = c->spare_heap;               /* what the last backward used; NULL while one nests */
+  b->capacity = c->spare_capacity;
+  c->spare_heap = NULL;
+  c->spare_capacity = 0;
+  int32_t recording = c->shared.grad;
+  c->shared.grad = 0;
+  pl_status s = PL_OK;
+  for (int i = 0; i < n && !s; i++) s = start_root(b, roots[i], grads ? grads[i] : 0);
+  c->shared.grad = recording;
+  if (s) pl_backward_end(b);
+  else *out = b;
+  return s;
+}
+
+void pl_backward_end(pl_backward *b) {
+  if (!b) return;
+  if (b->running) finish_node(b, b->running);
+  while (b->count) finish_node(b, heap_pop(b));
+  context *c = context_here();
+  node **spare = c->spare_heap;
+  if (b->capacity > c->spare_capacity) {
+    c->spare_heap = b->heap;
+    c->spare_capacity = b->capacity;
+    free(spare);
+  } else {
+    free(b->heap);
+  }
+  cell_free(b, sizeof *b);
+}
+
+/* ---- gradients written in Lua ---- */
+
+enum { MAX_CUSTOM = 16 };
+
+pl_status pl_node_custom(const pl_tensor *in, int32_t n_in, const pl_tensor *out, int32_t n_out,
+                         const pl_tensor *kept, int32_t n_saved, int32_t ticket) {
+  if (n_in > MAX_CUSTOM || n_out > MAX_CUSTOM || n_saved > MAX_CUSTOM)
+    return status_fail(PL_EARGUMENT, NULL, NULL, "a custom function has at most %d inputs, outputs and "
+                       "saved tensors", MAX_CUSTOM);
+  tensor *x[MAX_CUSTOM], *t;
+  pl_status s;
+  for (int i = 0; i < n_in; i++) {
+    x[i] = NULL;
+    if (in[i] != 0 && (s = tensor_get(in[i], NULL, NULL, &x[i]))) return s;
+  }
+  node *n = node_blank(NODE_CUSTOM, n_in, n_out, n_saved, 0, 0);
+  if (!n) return PL_EMEMORY;
+  n->ticket = ticket;
+  s = PL_OK;
+  for (int i = 0; i < n_in && !s; i++) s = connect(n, i, x[i]);
+  for (int k = 0; k < n_saved && !s; k++) {
+    if ((s = tensor_get(kept[k], NULL, NULL, &t))) break;
+    bool own = false;
+    for (int j = 0; j < n_out; j++) own |= kept[k] == out[j];
+    node_save(n, k, t, own ? 0 : k % 8, own);
+    if (own) n->saved[k].edge.node = NULL;
+  }
+  for (int j = 0; j < n_out && !s; j++) {
+    if ((s = tensor_get(out[j], NULL, NULL, &t))) break;
+    if (dtype_is_float(t->view.dtype)) tensor_set_edge(t, node_ref(n), j);
+  }
+  node_unref(n);
+  return s;
+}

@@ -1,0 +1,9 @@
+/*
+** cell.h -- memory for small engine objects (tensors, nodes, storages): free lists by size, so that
+** a step in steady state calls no malloc. A cell may be freed on another thread than its own.
+*/
+#pragma once
+#include "base.h"
+
+void *cell_new(size_t bytes);               /* zeroed; NULL when out of memory */
+void cell_free(void *cell, size_t bytes);   /* the size it was made with */

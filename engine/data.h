@@ -1,0 +1,83 @@
+/*
+** data.h -- the public API of readers and the batch loader: rows (an array of samples in memory or
+** in a file), source (fields of rows, their transforms, an index list), loader (rows to batches).
+** ffi.cdef reads this file as it is, after perilune.h; the same rules hold. Positions are 0-based.
+*/
+#pragma once
+#pragma GCC visibility push(default)
+
+enum { PL_MAX_FIELDS = 8, PL_MAX_TRANSFORMS = 4, PL_LOADER_SLOTS = 4 };
+
+/* ---- rows: n samples of one dtype and shape ----------------------------------------------- */
+
+typedef struct pl_rows pl_rows;
+typedef struct pl_rows_info {
+  int32_t dtype, rank;               /* rank and sizes are those of one row */
+  int64_t count, row_elements, row_bytes;
+  int64_t sizes[8];
+} pl_rows_info;
+
+/* An idx file of u8, plain or gzip, of that rank (1: labels, 3: images). Header and sizes are
+** checked now; the contents are read into memory at first use. */
+pl_status pl_rows_open_idx(const char *path, int32_t rank, pl_rows **out);
+/* The first dimension of a dense tensor on a host device; shares and holds its storage. */
+pl_status pl_rows_of_tensor(pl_tensor t, pl_rows **out);
+void pl_rows_describe(const pl_rows *rows, pl_rows_info *out);
+pl_status pl_rows_load(pl_rows *rows);
+/* u8 labels, one a row: is each below `classes`? */
+pl_status pl_rows_check_labels(pl_rows *labels, int64_t classes);
+void pl_rows_free(pl_rows *rows);
+
+/* ---- sources: what a sample is made of ---------------------------------------------------- */
+
+enum { PL_TRANSFORM_CAST, PL_TRANSFORM_DIVIDE, PL_TRANSFORM_ADD };
+typedef struct pl_transform {
+  int32_t kind, dtype;               /* dtype: of a cast */
+  double value;                      /* of the others; each step rounds to its dtype */
+} pl_transform;
+
+typedef struct pl_field {
+  pl_rows *rows;
+  int32_t transform_count, unused;
+  pl_transform transforms[4];
+} pl_field;
+
+typedef struct pl_source pl_source;
+pl_status pl_source_new(const pl_field *fields, int32_t n, pl_source **out);
+/* The samples at these positions, in this order. */
+pl_status pl_source_select(pl_source *source, const int64_t *positions, int64_t n,
+                           pl_source **out);
+/* One after the other; fields must agree in number, dtype and shape. */
+pl_status pl_source_concat(pl_source *const *sources, int32_t n, pl_source **out);
+int64_t pl_source_size(const pl_source *source);
+int32_t pl_source_fields(const pl_source *source);
+/* A field as it comes out of its transforms; count is the source's size. */
+pl_status pl_source_describe(const pl_source *source, int32_t field, pl_rows_info *out);
+pl_status pl_source_read(pl_source *source, int64_t position, int32_t field, void *dst);
+void pl_source_free(pl_source *source);
+
+/* ---- loader: batches in buffers that are used again --------------------------------------- */
+
+enum { PL_AHEAD_AUTO, PL_AHEAD_NEVER, PL_AHEAD_ALWAYS };
+
+/* A batch and the one before it stay as they are; older ones are rewritten. */
+typedef struct pl_loader pl_loader;
+typedef struct pl_batch { int64_t rows; int32_t slot, unused; } pl_batch;
+
+/* Batches of at most max_rows samples. ahead: PL_AHEAD_AUTO fills batches in a thread once they
+** proved to take over 50 us. */
+pl_status pl_loader_new(pl_source *source, int64_t max_rows, int32_t ahead, pl_loader **out);
+/* The tensor of a slot's field, max_rows x row, dense. Where its device has no host memory, the
+** rows of a batch are in *staging and the caller writes them; else *staging is NULL. */
+pl_status pl_loader_bind(pl_loader *loader, int32_t slot, int32_t field, pl_tensor t,
+                         void **staging);
+/* Room for the plan of a pass: positions of n samples, and where each batch ends among them. */
+pl_status pl_loader_plan(pl_loader *loader, int64_t n, int64_t batches, int64_t **positions,
+                         int64_t **ends);
+pl_status pl_loader_start(pl_loader *loader);   /* a pass over the plan from its beginning */
+pl_status pl_loader_next(pl_loader *loader, pl_batch *out);   /* rows = 0: the pass is over */
+void pl_loader_stop(pl_loader *loader);
+int32_t pl_loader_is_ahead(const pl_loader *loader);          /* is a thread at work? */
+void pl_loader_free(pl_loader *loader);
+
+#pragma GCC visibility pop

@@ -1,0 +1,245 @@
+/*
+** device.c -- finds accelerators by file name, libperilune_<name>.so beside the engine or in
+** PERILUNE_ACCELERATORS (folders separated by ':'), and opens each device once.
+*/
+#include "device.h"
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "status.h"
+
+enum { MAX_DEVICES = 64, MAX_NAMES = 64, PATH = 4096 };
+
+static device *devices[MAX_DEVICES];
+static int32_t n_devices;
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+static const pl_host host = { sizeof host, status_fail_device, status_log };
+
+device *device_at(int32_t id) { return id >= 0 && id < n_devices ? devices[id] : NULL; }
+
+static void engine_folder(char *folder) {
+  static const char inside;                /* any address in this library */
+  Dl_info self;
+  folder[0] = 0;
+  if (!dladdr(&inside, &self) || !self.dli_fname) return;
+  snprintf(folder, PATH, "%s", self.dli_fname);
+  char *slash = strrchr(folder, '/');
+  if (slash) *slash = 0;
+  else snprintf(folder, PATH, ".");
+}
+
+/* Calls visit for every folder that may hold accelerators, until it answers true. */
+static bool each_folder(bool (*visit)(const char *folder, void *data), void *data) {
+  const char *p = getenv("PERILUNE_ACCELERATORS");
+  char folder[PATH];
+  while (p && *p) {
+    size_t n = strcspn(p, ":");
+    snprintf(folder, sizeof folder, "%.*s", (int)n, p);
+    if (n && visit(folder, data)) return true;
+    p += n + (p[n] == ':');
+  }
+  engine_folder(folder);
+  return visit(folder, data);
+}
+
+typedef struct search { const char *name; void *library; char error[512]; } search;
+
+static bool open_in(const char *folder, void *data) {
+  search *s = data;
+  char path[PATH + 128];
+  snprintf(path, sizeof path, "%s/libperilune_%s.so", folder, s->name);
+  FILE *f = fopen(path, "r");
+  if (!f) return false;
+  fclose(f);
+  s->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!s->library) snprintf(s->error, sizeof s->error, "%s", dlerror());
+  return s->library != NULL;
+}
+
+/* ---- names ---- */
+
+static char found_names[MAX_NAMES][32];
+static int32_t n_found;
+
+static bool list_folder(const char *folder, void *data) {
+  (void)data;
+  DIR *dir = opendir(folder);
+  for (struct dirent *e; dir && (e = readdir(dir));) {
+    char name[32];
+    int end = 0;
+    if (sscanf(e->d_name, "libperilune_%31[a-z0-9_].so%n", name, &end) != 1 || !end || e->d_name[end])
+      continue;
+    bool known = false;
+    for (int i = 0; i < n_found; i++) known |= !strcmp(found_names[i], name);
+    if (!known && n_found < MAX_NAMES) strcpy(found_names[n_found++], name);
+  }
+  if (dir) closedir(dir);
+  return false;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(a, b); }
+
+pl_status pl_device_available(int32_t index, const char **out) {
+  if (index == 0) {
+    n_found = 0;
+    each_folder(list_folder, NULL);
+    qsort(found_names, (size_t)n_found, sizeof *found_names, by_name);
+  }
+  if (index < 0 || index >= n_found)
+    return status_fail(PL_EARGUMENT, NULL, NULL, "there are %d accelerators", n_found);
+  *out = found_names[index];
+  return PL_OK;
+}
+
+static void known_names(char *text, size_t size) {
+  const char *name;
+  size_t at = 0;
+  text[0] = 0;
+  for (int i = 0; pl_device_available(i, &name) == PL_OK && at < size; i++)
+    at += (size_t)snprintf(text + at, size - at, i ? ", %s" : "%s", name);
+}
+
+/* ---- opening ---- */
+
+static pl_kernel kernel_find(device *d, const pl_op_info *op, uint32_t *attrs) {
+  char symbol[96];
+  *attrs = (uint32_t)op->attrs_size;
+  if (d->table->find) return d->table->find(d->state, op);
+  snprintf(symbol, sizeof symbol, "kernel_%s_attrs", op->name);
+  const uint32_t *size = dlsym(d->library, symbol);
+  if (size) *attrs = *size;
+  snprintf(symbol, sizeof symbol, "kernel_%s", op->name);
+  pl_kernel kernel;
+  void *address = dlsym(d->library, symbol);
+  memcpy(&kernel, &address, sizeof kernel);
+  return kernel;
+}
+
+static pl_status load(const char *name, device *d) {
+  search s = { .name = name };
+  if (!each_folder(open_in, &s)) {
+    char names[512];
+    if (s.error[0])
+      return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' does not load: %s", name, s.error);
+    known_names(names, sizeof names);
+    return status_fail(PL_EDEVICE, NULL, NULL,
+                       "there is no accelerator '%s' (found: %s); PERILUNE_ACCELERATORS names "
+                       "folders with libperilune_<name>.so", name, names);
+  }
+  d->library = s.library;
+  d->table = dlsym(s.library, "pl_accelerator_table");
+  if (!d->table)
+    return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s': its library exports no "
+                       "pl_accelerator_table", name);
+  if (d->table->abi != PL_ABI || d->table->size < sizeof(pl_accelerator))
+    return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' was built for ABI %u (table of %u "
+                       "bytes), this engine has %d (%zu bytes): rebuild it against these headers",
+                       name, d->table->abi, d->table->size, PL_ABI, sizeof(pl_accelerator));
+  return PL_OK;
+}
+
+static pl_status start(device *d, const char *name, int index) {
+  pl_status s = load(name, d);
+  if (s) return s;
+  int present = d->table->count();
+  if (index >= present)
+    return status_fail(PL_EDEVICE, NULL, NULL, "%s:%d does not exist: this machine has %d device%s of "
+                       "accelerator '%s', counted from 0", name, index, present,
+                       present == 1 ? "" : "s", name);
+  if ((s = d->table->open(index, &host, &d->state))) return s;
+  d->info.size = sizeof d->info;
+  if ((s = d->table->describe(d->state, &d->info))) return s;
+  pool_init(&d->pool);
+  for (int i = 0; i < OP_COUNT; i++) d->kernels[i] = kernel_find(d, pl_op(i), &d->kernel_attrs[i]);
+  return PL_OK;
+}
+
+static pl_status open_new(const char *name, int index, const char *full, int32_t *out) {
+  if (n_devices == MAX_DEVICES)
+    return status_fail(PL_EDEVICE, NULL, NULL, "%d devices are open, no more fit", n_devices);
+  device *d = calloc(1, sizeof *d);
+  if (!d) return status_fail(PL_EMEMORY, NULL, NULL, "out of memory");
+  snprintf(d->name, sizeof d->name, "%s", full);
+  d->id = n_devices;
+  pl_status s = start(d, name, index);
+  if (s) {
+    free(d);
+    return s;
+  }
+  devices[n_devices] = d;
+  *out = n_devices++;
+  return PL_OK;
+}
+
+/* "cpu" is cpu:0 of the only kind; "cuda" is cuda:0. */
+static pl_status parse(const char *text, char *name, int *index, char *full) {
+  int end = 0;
+  *index = 0;
+  if (sscanf(text, "%23[a-z0-9_]%n", name, &end) != 1
+      || (text[end] && (text[end] != ':' || sscanf(text + end, ":%5d%n", index, &(int){ 0 }) != 1))
+      || *index < 0)
+    return status_fail(PL_EARGUMENT, NULL, NULL, "'%s' is no device; expected a name such as 'cpu' or "
+                       "'cuda:0'", text);
+  if (strchr(text, ':') && strcmp(name, "cpu")) snprintf(full, 32, "%s:%d", name, *index);
+  else snprintf(full, 32, *index ? "%s:%d" : "%s", name, *index);
+  return PL_OK;
+}
+
+pl_status pl_device_open(const char *text, int32_t *out) {
+  char name[24], full[32];
+  int index;
+  pl_status s = parse(text, name, &index, full);
+  if (s) return s;
+  pthread_mutex_lock(&opening);
+  int32_t i = 0;
+  while (i < n_devices && strcmp(devices[i]->name, full)) i++;
+  if (i < n_devices) *out = i;
+  else s = open_new(name, index, full, out);
+  pthread_mutex_unlock(&opening);
+  return s;
+}
+
+/* ---- facts ---- */
+
+static pl_status no_device(int32_t id) {
+  return status_fail(PL_EDEVICE, NULL, NULL, "device %d is not open", id);
+}
+
+const char *pl_device_name(int32_t id) {
+  device *d = device_at(id);
+  return d ? d->name : "none";
+}
+
+const char *pl_device_description(int32_t id) {
+  device *d = device_at(id);
+  return d ? d->info.description : "";
+}
+
+pl_status pl_device_set(int32_t id, const char *property, int64_t value) {
+  device *d = device_at(id);
+  if (!d) return no_device(id);
+  if (d->table->set) return d->table->set(d->state, property, value);
+  return status_fail(PL_EARGUMENT, NULL, NULL, "%s has no property '%s'", d->name, property);
+}
+
+pl_status pl_device_get(int32_t id, const char *property, int64_t *out) {
+  device *d = device_at(id);
+  if (!d) return no_device(id);
+  if (d->table->get) return d->table->get(d->state, property, out);
+  return status_fail(PL_EARGUMENT, NULL, NULL, "%s has no property '%s'", d->name, property);
+}
+
+pl_status pl_device_memory(int32_t id, pl_memory *out) {
+  device *d = device_at(id);
+  if (!d) return no_device(id);
+  pthread_mutex_lock(&d->pool.lock);
+  *out = d->pool.memory;
+  pthread_mutex_unlock(&d->pool.lock);
+  return PL_OK;
+}
+
+void pl_device_trim(int32_t id) {
+  if (device_at(id)) pool_trim(device_at(id));
+}

@@ -1,0 +1,24 @@
+/*
+** device.h -- an open accelerator: its table, its kernels by op, its pool of buffers.
+** Devices are opened once and stay until the process ends; ids are small numbers from 0.
+*/
+#pragma once
+#include "accelerator.h"
+#include <pthread.h>
+#include "op.h"
+#include "pool.h"
+
+typedef struct device {
+  const pl_accelerator *table;
+  void *state, *library;
+  char name[32];
+  pl_device_info info;
+  int32_t id;
+  pool pool;
+  pl_kernel kernels[OP_COUNT];        /* NULL: composite, then host */
+  uint32_t kernel_attrs[OP_COUNT];    /* attribute bytes the kernel was built with */
+} device;
+
+device *device_at(int32_t id);        /* NULL if there is none */
+
+static inline bool device_is(const device *d, uint32_t cap) { return (d->info.caps & cap) != 0; }

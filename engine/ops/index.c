@@ -1,0 +1,178 @@
+/* index.c -- ops that pick and place by position. Index tensors made here count from 0. */
+#include "../rule.h"
+#include <string.h>
+#include "../autograd.h"
+
+static bool is_index(const pl_operand *o) {
+  return o->dtype == PL_I64 || o->dtype == PL_I32 || o->dtype == PL_U8;
+}
+
+static pl_status check_index(infer *c, int i) {
+  if (is_index(c->in[i])) return PL_OK;
+  return infer_error(c, c->op->in[i].name, PL_EDTYPE, "%s must hold integers (i64, i32 or u8), got %s",
+                     c->op->in[i].name, pl_dtype_name(c->in[i]->dtype));
+}
+
+static pl_status check_same_dtype(infer *c, int i) {
+  if (c->in[i]->dtype == c->in[0]->dtype) return PL_OK;
+  return infer_error(c, c->op->in[i].name, PL_EDTYPE, "%s is %s, %s is %s", c->op->in[i].name,
+                     pl_dtype_name(c->in[i]->dtype), c->op->in[0].name,
+                     pl_dtype_name(c->in[0]->dtype));
+}
+
+static pl_status shape_clash(infer *c, int i, const char *why) {
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
+  return infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s (%s %s, %s %s)", why, c->op->in[0].name,
+                     shape_text(c->in[0], a), c->op->in[i].name, shape_text(c->in[i], b));
+}
+
+INFER(index_select) {
+  const pl_operand *x = c->in[0], *index = c->in[1];
+  int32_t wanted = INFER_ATTRS(index_select).axis;
+  int axis = infer_axis(wanted, x->rank);
+  pl_status s = check_index(c, 1);
+  if (s) return s;
+  if (axis < 0) return infer_axis_error(c, "axis", wanted, x->rank);
+  if (index->rank != 1) return shape_clash(c, 1, "index must have one dimension");
+  infer_like(c->out, x);
+  c->out->sizes[axis] = index->sizes[0];
+  return PL_OK;
+}
+
+INFER(index_add) {
+  const pl_operand *x = c->in[0], *source = c->in[1], *index = c->in[2];
+  int32_t wanted = INFER_ATTRS(index_add).axis;
+  int axis = infer_axis(wanted, x->rank);
+  pl_status s = check_index(c, 2);
+  if (s || (s = check_same_dtype(c, 1))) return s;
+  if (axis < 0) return infer_axis_error(c, "axis", wanted, x->rank);
+  if (index->rank != 1) return shape_clash(c, 2, "index must have one dimension");
+  pl_operand expected = *x;
+  expected.sizes[axis] = index->sizes[0];
+  if (!shape_equal(&expected, source))
+    return shape_clash(c, 1, "source must be shaped like x with one slice per index");
+  infer_like(c->out, x);
+  return PL_OK;
+}
+
+/* index may be smaller than x in every dimension but axis, where it is free. */
+static pl_status check_within(infer *c, int i, int32_t wanted) {
+  const pl_operand *x = c->in[0], *index = c->in[i];
+  int axis = infer_axis(wanted, x->rank);
+  if (axis < 0) return infer_axis_error(c, "axis", wanted, x->rank);
+  bool fits = index->rank == x->rank;
+  for (int k = 0; k < x->rank && fits; k++) fits = k == axis || index->sizes[k] <= x->sizes[k];
+  return fits ? PL_OK : shape_clash(c, i, "index must have x's dimensions, none larger but axis");
+}
+
+INFER(gather) {
+  pl_status s = check_index(c, 1);
+  if (s || (s = check_within(c, 1, INFER_ATTRS(gather).axis))) return s;
+  infer_like(c->out, c->in[1]);
+  c->out->dtype = c->in[0]->dtype;
+  return PL_OK;
+}
+
+INFER(scatter_add) {
+  pl_status s = check_index(c, 2);
+  if (s || (s = check_same_dtype(c, 1)) || (s = check_within(c, 2, INFER_ATTRS(scatter_add).axis)))
+    return s;
+  if (!shape_equal(c->in[1], c->in[2])) return shape_clash(c, 1, "source must be shaped like index");
+  infer_like(c->out, c->in[0]);
+  return PL_OK;
+}
+
+INFER(embedding) {
+  const pl_operand *weight = c->in[0], *index = c->in[1];
+  pl_status s = check_index(c, 1);
+  if (s) return s;
+  if (weight->rank != 2) return infer_error(c, "weight", PL_ESHAPE, "weight must be rows x features");
+  if (index->rank == PL_MAX_RANK) return shape_clash(c, 1, "index has too many dimensions");
+  infer_like(c->out, index);
+  c->out->dtype = weight->dtype;
+  c->out->sizes[c->out->rank++] = weight->sizes[1];
+  return PL_OK;
+}
+
+INFER(one_hot) {
+  pl_status s = check_index(c, 0);
+  int64_t classes = INFER_ATTRS(one_hot).classes;
+  if (s) return s;
+  if (classes < 1) return infer_error(c, "classes", PL_EARGUMENT, "classes must be at least 1, got %lld",
+                                      (long long)classes);
+  infer_like(c->out, c->in[0]);
+  c->out->dtype = PL_I64;
+  c->out->sizes[c->out->rank++] = classes;
+  return PL_OK;
+}
+
+INFER(cat) {
+  int32_t wanted = INFER_ATTRS(cat).axis;
+  if (c->n_in == 0) return infer_error(c, "xs", PL_EARGUMENT, "there is nothing to join");
+  int axis = infer_axis(wanted, c->in[0]->rank);
+  if (axis < 0) return infer_axis_error(c, "axis", wanted, c->in[0]->rank);
+  infer_like(c->out, c->in[0]);
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
+  for (int i = 1; i < c->n_in; i++) {
+    pl_operand expected = *c->in[0];
+    if (c->in[i]->rank == expected.rank) expected.sizes[axis] = c->in[i]->sizes[axis];
+    if (!shape_equal(&expected, c->in[i]))
+      return infer_error(c, "xs", PL_ESHAPE, "tensor %d of shape %s does not join tensor 1 of shape %s "
+                         "along axis %d", i + 1, shape_text(c->in[i], a), shape_text(c->in[0], b),
+                         axis + 1);
+    c->out->sizes[axis] += c->in[i]->sizes[axis];
+  }
+  return PL_OK;
+}
+
+static tensor *zeros(const input_shape *s) {
+  pl_full_attrs at = { .sizes = { .n = s->rank }, .dtype = s->dtype };
+  memcpy(at.sizes.size, s->sizes, sizeof at.sizes.size);
+  return rule_apply(OP_full, &at, 1, (tensor *[]){ rule_number(0) });
+}
+
+GRAD(index_select) {
+  const pl_index_select_attrs *at = r->attrs;
+  D(0) = op3(index_add, zeros(&r->shapes[0]), dy, b, .axis = at->axis, .base = at->base);
+}
+
+GRAD(index_add) {
+  const pl_index_add_attrs *at = r->attrs;
+  D(0) = dy;
+  D(1) = op2(index_select, dy, r->x[2], .axis = at->axis, .base = at->base);
+}
+
+GRAD(gather) {
+  const pl_gather_attrs *at = r->attrs;
+  D(0) = op3(scatter_add, zeros(&r->shapes[0]), dy, b, .axis = at->axis, .base = at->base);
+}
+
+GRAD(scatter_add) {
+  const pl_scatter_add_attrs *at = r->attrs;
+  D(0) = dy;
+  D(1) = op2(gather, dy, r->x[2], .axis = at->axis, .base = at->base);
+}
+
+/* Rows of dy added where they came from; the padding row's share is taken out first. */
+GRAD(embedding) {
+  const pl_embedding_attrs *at = r->attrs;
+  int64_t features = r->shapes[0].sizes[1];
+  tensor *index = op1(reshape, b, .sizes = { 1, { -1 } });
+  tensor *flat = op1(reshape, dy, .sizes = { 2, { -1, features } });
+  if (at->padding != 0) {
+    tensor *padded = op2(eq, op1(unsqueeze, index, .axis = 1), num((double)at->padding));
+    flat = op3(where, padded, num(0), flat);
+  }
+  D(0) = op3(index_add, zeros(&r->shapes[0]), flat, index, .axis = 0, .base = at->base);
+}
+
+GRAD(cat) {
+  int axis = infer_axis(ATTRS(cat).axis, r->shapes[0].rank);
+  int64_t start = 0;
+  for (int i = 0; i < r->n_in; i++) {
+    int64_t length = r->shapes[i].sizes[axis];
+    if (r->need[i])
+      r->dx[i] = op1(narrow, dy, .axis = axis, .start = (int32_t)start, .length = length, .step = 1);
+    start += length;
+  }
+}

@@ -1,0 +1,99 @@
+/* loss.c -- what training minimises. Class targets are positions: the row's base says from where. */
+#include "../rule.h"
+#include <math.h>
+#include "../autograd.h"
+
+static pl_status check_target(infer *c) {
+  const pl_operand *x = c->in[0], *t = c->in[1];
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
+  if (t->dtype != PL_I64 && t->dtype != PL_I32 && t->dtype != PL_U8)
+    return infer_error(c, "target", PL_EDTYPE, "target must hold class positions (i64, i32 or u8), "
+                       "got %s", pl_dtype_name(t->dtype));
+  bool fits = x->rank >= 1 && x->rank <= 2 && t->rank == x->rank - 1
+           && (x->rank == 1 || t->sizes[0] == x->sizes[0]);
+  if (!fits)
+    return infer_error(c, "target", PL_ESHAPE, "%s must be n x classes and target n (%s %s, target %s); "
+                       "more dimensions: permute classes last and flatten", c->op->in[0].name,
+                       c->op->in[0].name, shape_text(x, a), shape_text(t, b));
+  const pl_operand *w = c->in[2];
+  if (w && (w->rank != 1 || w->sizes[0] != x->sizes[x->rank - 1]))
+    return infer_error(c, "weight", PL_ESHAPE, "weight must have one element per class (%lld), it is %s",
+                       (long long)x->sizes[x->rank - 1], shape_text(w, a));
+  return PL_OK;
+}
+
+static pl_status loss_shape(infer *c, pl_reduction reduction) {
+  infer_like(c->out, c->in[1]);
+  c->out->dtype = c->in[0]->dtype;
+  if (reduction != PL_REDUCTION_NONE) c->out->rank = 0;
+  return PL_OK;
+}
+
+INFER(cross_entropy) {
+  const pl_cross_entropy_attrs *at = c->attrs;
+  pl_status s = check_target(c);
+  if (s) return s;
+  if (!(at->label_smoothing >= 0 && at->label_smoothing <= 1))
+    return infer_error(c, "label_smoothing", PL_EARGUMENT, "label_smoothing must lie in 0..1, got %g",
+                       at->label_smoothing);
+  loss_shape(c, at->reduction);
+  infer_like(&c->out[1], c->in[1]);
+  c->out[1].dtype = c->in[0]->dtype;
+  return PL_OK;
+}
+
+INFER(cross_entropy_backward) { infer_like(c->out, c->in[0]); return PL_OK; }
+INFER(nll_loss_backward)      { infer_like(c->out, c->in[0]); return PL_OK; }
+
+INFER(nll_loss) {
+  pl_status s = check_target(c);
+  return s ? s : loss_shape(c, INFER_ATTRS(nll_loss).reduction);
+}
+
+GRAD(cross_entropy) {
+  const pl_cross_entropy_attrs *at = r->attrs;
+  tensor *x[5] = { a, b, r->x[2], r->y[1], dy };
+  pl_cross_entropy_backward_attrs back = { at->ignore_index, at->label_smoothing, at->reduction,
+                                           at->base, 0 };
+  D(0) = rule_apply(OP_cross_entropy_backward, &back, 5, x);
+}
+
+GRAD(nll_loss) {
+  const pl_nll_loss_attrs *at = r->attrs;
+  tensor *x[4] = { a, b, r->x[2], dy };
+  pl_nll_loss_backward_attrs back = { at->ignore_index, at->reduction, at->base, 0 };
+  D(0) = rule_apply(OP_nll_loss_backward, &back, 4, x);
+}
+
+/* Losses of two tensors of one shape; broadcasting them is nearly always a mistake. */
+INFER(pair_loss) {
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
+  if (!shape_equal(c->in[0], c->in[1]))
+    return infer_error(c, "other", PL_ESHAPE, "prediction of shape %s and target of shape %s differ",
+                       shape_text(c->in[0], a), shape_text(c->in[1], b));
+  infer_like(c->out, c->in[0]);
+  if (*(const pl_reduction *)c->attrs != PL_REDUCTION_NONE) c->out->rank = 0;
+  return PL_OK;
+}
+
+static tensor *reduced(tensor *t, pl_reduction reduction) {
+  if (reduction == PL_REDUCTION_MEAN) return op1(mean, t);
+  return reduction == PL_REDUCTION_SUM ? op1(sum, t) : t;
+}
+
+COMPOSE(mse_loss) { r->y[0] = reduced(op1(square, op2(sub, a, b)), ATTRS(mse_loss).reduction); }
+COMPOSE(l1_loss)  { r->y[0] = reduced(op1(abs, op2(sub, a, b)), ATTRS(l1_loss).reduction); }
+
+COMPOSE(huber_loss) {
+  double delta = ATTRS(huber_loss).delta;
+  tensor *d = op1(abs, op2(sub, a, b));
+  tensor *near = op2(mul, op1(square, d), num(0.5));
+  tensor *far = op2(mul, op2(sub, d, num(delta / 2)), num(delta));
+  r->y[0] = reduced(op3(where, op2(le, d, num(delta)), near, far), ATTRS(huber_loss).reduction);
+}
+
+/* softplus(x) - x t */
+COMPOSE(bce_with_logits) {
+  tensor *each = op2(sub, op1(softplus, a), op2(mul, a, b));
+  r->y[0] = reduced(each, ATTRS(bce_with_logits).reduction);
+}

@@ -1,0 +1,190 @@
+/*
+** perilune.h -- the whole public API of the engine.
+** LuaJIT's ffi.cdef reads this file as it is, so its only # lines are #pragma and constants are
+** enums. Functions answer a pl_status; results come last and are set only on PL_OK.
+*/
+#pragma once
+#pragma GCC visibility push(default)
+
+enum { PL_VERSION_MAJOR = 0, PL_VERSION_MINOR = 1, PL_VERSION_PATCH = 0 };
+enum { PL_MAX_RANK = 8, PL_MAX_LISTS = 8, PL_MAX_OUT = 4 };
+
+typedef int32_t pl_status;
+enum {
+  PL_OK, PL_EARGUMENT, PL_ESHAPE, PL_EDTYPE, PL_EDEVICE, PL_EMEMORY, PL_EIO, PL_EFORMAT,
+  PL_EINTERRUPTED, PL_EUSER,
+  PL_ESTALE,        /* a tensor used after its scope; the binding knows which op made it */
+  PL_EUNSUPPORTED   /* a kernel's answer before it touched anything: try another way */
+};
+
+enum { PL_BOOL, PL_U8, PL_I32, PL_I64, PL_F16, PL_BF16, PL_F32, PL_F64, PL_DTYPES };
+
+/* ---- errors and interrupts ---------------------------------------------------------------- */
+
+const char *pl_error(void);            /* the sentence of this thread's last failure */
+const char *pl_error_op(void);         /* the op it concerns, or "" */
+const char *pl_error_argument(void);   /* the argument it concerns, or "" */
+const char *pl_status_name(pl_status status);
+const char *pl_version(void);
+
+void pl_interrupt_raise(void);         /* async-signal-safe: count one Ctrl-C */
+int32_t pl_interrupt_pending(void);    /* Ctrl-Cs not taken yet */
+void pl_interrupt_clear(void);
+
+/* ---- context: one per thread -------------------------------------------------------------- */
+
+typedef struct pl_context {
+  int32_t grad;          /* record gradients? */
+  int32_t scope;         /* id of the innermost scope entered, 0 outside any */
+  int32_t device;        /* where tensors without inputs are made */
+  int32_t interrupts;    /* ops fail with PL_EINTERRUPTED at this many Ctrl-Cs; 1 at rest */
+  int32_t anomaly;       /* check every op's outputs for values that are not finite */
+  int32_t unused;
+  int64_t allocated;     /* bytes this thread has allocated since the binding last set it to 0 */
+  int64_t random_calls;  /* random ops since the step began */
+} pl_context;
+
+pl_context *pl_context_get(void);
+
+/* A scope owns the tensors made while it is the innermost one entered. Leaving stops that and
+** keeps them alive; closing leaves if need be (scopes entered inside included) and frees them. */
+pl_status pl_scope_new(int32_t *out);
+pl_status pl_scope_enter(int32_t scope);
+pl_status pl_scope_leave(int32_t scope);
+pl_status pl_scope_close(int32_t scope);
+void pl_scope_free(int32_t scope);
+
+/* ---- devices ------------------------------------------------------------------------------ */
+
+pl_status pl_device_open(const char *name, int32_t *out);   /* "cpu", "cuda:1"; opens once */
+const char *pl_device_name(int32_t device);
+const char *pl_device_description(int32_t device);
+pl_status pl_device_set(int32_t device, const char *property, int64_t value);
+pl_status pl_device_get(int32_t device, const char *property, int64_t *out);
+pl_status pl_device_available(int32_t index, const char **out);  /* names found; PL_EARGUMENT ends */
+typedef struct pl_memory { int64_t in_use, cached, peak, allocations; } pl_memory;
+pl_status pl_device_memory(int32_t device, pl_memory *out);
+void pl_device_trim(int32_t device);   /* give cached buffers back to the device */
+
+/* ---- tensors ------------------------------------------------------------------------------ */
+
+/* A handle: slot and generation, exact in a double. 0 is no tensor. Belongs to its thread. */
+typedef double pl_tensor;
+
+typedef struct pl_tensor_info {
+  int32_t dtype, rank, device;
+  int32_t requires_grad, is_leaf, is_dense, has_grad, is_number;
+  int64_t offset, count, version;
+  int64_t sizes[8], strides[8];      /* in elements */
+} pl_tensor_info;
+
+pl_status pl_tensor_empty(int32_t device, int32_t dtype, int32_t rank, const int64_t *sizes,
+                          pl_tensor *out);
+/* A Lua number as operand: 0-d, on no device yet, weak in promotion. */
+pl_status pl_tensor_number(double value, pl_tensor *out);
+pl_status pl_tensor_describe(pl_tensor t, pl_tensor_info *out);
+/* bytes must be count * size of dtype; dense row-major on the host side. read is the one wait. */
+pl_status pl_tensor_write(pl_tensor t, const void *src, int64_t bytes);
+pl_status pl_tensor_read(pl_tensor t, void *dst, int64_t bytes);
+pl_status pl_tensor_item(pl_tensor t, double *out);
+pl_status pl_tensor_data(pl_tensor t, void **out);          /* host devices only */
+pl_status pl_tensor_touch(pl_tensor t);        /* its memory was written through pl_tensor_data */
+pl_status pl_tensor_set_reused(pl_tensor t);   /* its owner rewrites it: keep() copies */
+pl_status pl_tensor_to_device(pl_tensor t, int32_t device, pl_tensor *out);
+pl_status pl_tensor_detach(pl_tensor t, pl_tensor *out);    /* same storage, no history */
+pl_status pl_tensor_keep(pl_tensor t, pl_tensor *out);      /* leaves all scopes, no history */
+pl_status pl_tensor_adopt(pl_tensor t, int32_t scope);      /* hand over to a scope; 0: to none */
+pl_status pl_tensor_swap(pl_tensor t, pl_tensor other);     /* t takes over other's storage */
+pl_status pl_tensor_assign(pl_tensor t, pl_tensor src);     /* t's elements = src, broadcast */
+void pl_tensor_release(pl_tensor t);
+pl_status pl_tensor_set_requires_grad(pl_tensor t, int32_t flag);
+pl_status pl_tensor_grad(pl_tensor t, pl_tensor *out);      /* 0 where there is none */
+pl_status pl_tensor_set_grad(pl_tensor t, pl_tensor grad);  /* 0 removes it */
+
+/* What a finalizer holds for a tensor that lives outside scopes. */
+typedef struct pl_reference pl_reference;
+pl_status pl_reference_new(pl_tensor t, pl_reference **out);
+void pl_reference_free(pl_reference *reference);
+
+int32_t pl_dtype_size(int32_t dtype);
+const char *pl_dtype_name(int32_t dtype);
+
+/* ---- ops ---------------------------------------------------------------------------------- */
+
+enum {                    /* marks of an input or output in a signature */
+  PL_OPTIONAL = 1, PL_LIST = 2, PL_UPDATED = 4, PL_POSITIONS = 8, PL_SAVED = 16, PL_HIDDEN = 32,
+  PL_FIXED = 64
+};
+typedef struct pl_argument { const char *name; int32_t marks; } pl_argument;
+
+enum {                    /* flags of a row */
+  PL_FLOAT = 1,           /* computes in a floating dtype: integers become f32 */
+  PL_PROMOTE = 2,         /* inputs are brought to one dtype, PyTorch's promotion */
+  PL_BROADCAST = 4,       /* inputs are expanded to the shape of the output */
+  PL_POINTWISE = 8,       /* element i of the output needs only elements i: may run in place */
+  PL_STRIDED = 16,        /* kernels take strided operands where the device does */
+  PL_VIEW = 32,           /* no kernel: the output shares the input's storage */
+  PL_RANDOM = 64,         /* the generator's state is a hidden last input */
+  PL_CAST_LOW = 128,      /* autocast: runs in the half type */
+  PL_CAST_F32 = 256,      /* autocast: runs in f32 */
+  PL_INTERNAL = 512       /* serves rules; not a tensor method */
+};
+
+typedef struct pl_op_info {
+  const char *name, *signature, *fields, *defaults, *family, *doc;
+  int32_t id, flags, attrs_size, n_in, n_out, differentiable, composite, list_count;
+  pl_argument in[8], out[4];
+} pl_op_info;
+
+int32_t pl_op_count(void);
+const pl_op_info *pl_op(int32_t id);
+
+/* in: the tensors of all inputs in order, 0 for an absent optional one. counts: how many tensors
+** each input of the signature has, NULL if each has one. out: the visible outputs. */
+pl_status pl_apply(int32_t op, const void *attrs, const pl_tensor *in, const int32_t *counts,
+                   int32_t n_in, pl_tensor *out);
+/* The same, but a pointwise op's result replaces its first input's elements. */
+pl_status pl_apply_in_place(int32_t op, const void *attrs, const pl_tensor *in, int32_t n_in);
+
+/* ---- gradients ---------------------------------------------------------------------------- */
+
+enum { PL_RETAIN_GRAPH = 1, PL_CREATE_GRAPH = 2 };
+enum { PL_FINISHED, PL_WORK };
+
+typedef struct pl_backward pl_backward;
+typedef struct pl_work {        /* a node whose gradient is written in Lua */
+  int32_t ticket, n_out, n_in, n_saved;
+  pl_tensor grads[16];          /* of its outputs, 0 where none arrived */
+  pl_tensor saved[16];          /* what its forward saved */
+  int32_t needs[16];            /* which inputs want a gradient */
+} pl_work;
+
+/* grads[i] = 0 means one, for a root of a single element. */
+pl_status pl_backward_begin(const pl_tensor *roots, const pl_tensor *grads, int32_t n,
+                            int32_t flags, pl_backward **out);
+/* Runs nodes until none is left (PL_FINISHED) or one needs Lua (PL_WORK). */
+pl_status pl_backward_next(pl_backward *b, pl_work *work, int32_t *state);
+pl_status pl_backward_feed(pl_backward *b, const pl_tensor *grads, int32_t n);
+void pl_backward_end(pl_backward *b);
+
+/* Make outputs the results of a custom node; ticket names its gradient in Lua. */
+pl_status pl_node_custom(const pl_tensor *in, int32_t n_in, const pl_tensor *out, int32_t n_out,
+                         const pl_tensor *saved, int32_t n_saved, int32_t ticket);
+int32_t pl_node_tickets(int32_t *tickets, int32_t capacity);  /* of nodes freed since last asked */
+
+/* ---- random numbers ----------------------------------------------------------------------- */
+
+/* Numbers are Philox(key (seed, stream), counter (step, call, element)), the same everywhere. */
+pl_status pl_random_set(int64_t seed, int64_t stream, int64_t step);
+void pl_random_get(int64_t *seed, int64_t *stream, int64_t *step);
+void pl_random_fill(uint64_t seed, uint64_t stream, uint64_t step, int64_t n, uint32_t *out);
+/* out[0..n-1]: a permutation of 0..n-1 drawn from (seed, stream, step). */
+void pl_random_permutation(uint64_t seed, uint64_t stream, uint64_t step, int64_t n, int64_t *out);
+
+/* ---- process ------------------------------------------------------------------------------ */
+
+double pl_process_seconds(void);       /* since this process started */
+double pl_clock(void);                 /* monotonic seconds */
+int64_t pl_process_peak_rss(void);     /* bytes */
+
+#pragma GCC visibility pop
