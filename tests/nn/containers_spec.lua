@@ -61,6 +61,18 @@ describe("nn.Sequential", function()
     assert.are.equal(3, model:size())
   end)
 
+  it("calls any number of modules in order", function()
+    local model = nn.Sequential()
+    for _ = 1, 95 do model:append(nn.Identity()) end
+    local Step = pl.class("Step", nn.Module)
+    function Step:init(factor) self.factor = factor end
+    function Step:forward(x) return x * self.factor + 1 end
+    model[1], model[41], model[95] = Step(2), Step(3), Step(5)
+    assert.are.equal(((2 * 2 + 1) * 3 + 1) * 5 + 1, model(pl.scalar(2)):item())
+    local empty = pl.scalar(2)
+    assert.are.equal(empty, nn.Sequential()(empty))
+  end)
+
   it("plans again when children change", function()
     local linear = nn.Linear(3, 3)
     local model = nn.Sequential { linear, nn.ReLU() }
@@ -95,7 +107,8 @@ describe("nn.Sequential", function()
 
   it("names the layer when a fused product does not fit", function()
     local model = nn.Sequential { nn.Flatten(), nn.Linear(784, 128), nn.ReLU() }
-    assert.truthy(message(model, pl.rand(2, 100)):find("^Linear '2' of Sequential %(784 %-> 128%): "))
+    assert.truthy(message(model, pl.rand(2, 100))
+      :find("^Linear '2' of Sequential %(784 %-> 128%): "))
   end)
 
   it("passes gradients through a fused layer", function()

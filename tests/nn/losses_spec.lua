@@ -112,7 +112,8 @@ describe("activation layers", function()
       SiLU = "silu", Softplus = "softplus" } do
       assert.are.same(x[method](x):totable(), nn[layer]()(x):totable())
     end
-    assert.are.equal("LeakyReLU(negative_slope=0.2)", tostring(nn.LeakyReLU { negative_slope = 0.2 }))
+    assert.are.equal("LeakyReLU(negative_slope=0.2)",
+      tostring(nn.LeakyReLU { negative_slope = 0.2 }))
   end)
 
   it("drop out in training only", function()

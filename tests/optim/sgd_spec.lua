@@ -190,11 +190,13 @@ describe("optim.SGD", function()
 
   it("refuses hyper-parameters that make no sense", function()
     local p = leaf { 1 }
-    assert.are.equal("SGD: 'lr' must be a number >= 0, got -1", message(optim.SGD, { p }, { lr = -1 }))
+    assert.are.equal("SGD: 'lr' must be a number >= 0, got -1",
+      message(optim.SGD, { p }, { lr = -1 }))
     assert.truthy(message(optim.SGD, { p }, { nesterov = true }):find("needs a momentum", 1, true))
     assert.are.equal("SGD: unknown option 'momentun' (did you mean 'momentum'?)",
       message(optim.SGD, { p }, { momentun = 0.9 }))
-    assert.truthy(message(optim.SGD, { { params = { p }, lrr = 1 } }):find("did you mean 'lr'", 1, true))
+    assert.truthy(message(optim.SGD, { { params = { p }, lrr = 1 } })
+      :find("did you mean 'lr'", 1, true))
   end)
 
   it("prints its groups", function()

@@ -34,11 +34,12 @@ local function on_error(e)
       e.message = name .. ": " .. e.message
     end
   end
+  for i = 1, depth do stack[i] = nil end
   return e
 end
 
 local function finish(ok, ...)
-  for i = 1, depth do stack[i] = nil end
+  stack[1] = nil
   depth = 0
   if not ok then error((...), 0) end
   return ...

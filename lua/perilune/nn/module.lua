@@ -55,8 +55,9 @@ local function replace(module, store, name, value)
   end
   local what = kind == "module" and "module" or kind == "parameter" and "parameter" or "buffer"
   local fix = kind == "parameter" and is_tensor(value) and ": wrap it, nn.Parameter(tensor)" or ""
-  errors.raise("argument", ("%s: '%s' is a %s and cannot become %s%s; assign nil first to remove it")
-    :format(class.name_of(module), name, what, check.describe(value), fix), { argument = name })
+  errors.raise("argument", ("%s: '%s' is a %s and cannot become %s%s; assign nil first to remove"
+    .. " it"):format(class.name_of(module), name, what, check.describe(value), fix),
+    { argument = name })
 end
 
 function Module.__newindex(self, key, value)

@@ -37,7 +37,7 @@ function parameter.Buffer(data, options)
   return b
 end
 
---- As what a tensor registers: "parameter", "buffer", "transient" (a buffer that is not saved), nil.
+--- As what a tensor registers: "parameter", "buffer", "transient" (a buffer not saved) or nil.
 function parameter.mark_of(t)
   return rawget(t, "_registers_as")
 end
