@@ -1,0 +1,101 @@
+-- The recipe, run as a user runs it: through the executable, on 500 images.
+local cjson = require "cjson"
+local lfs = require "lfs"
+
+local executable = (os.getenv("PERILUNE_LIB") or "build") .. "/perilune"
+local recipe = "recipes/fashion_mnist.lua"
+
+-- Answers the exit code, standard output and standard error.
+local function run(arguments)
+  local out, err = os.tmpname(), os.tmpname()
+  local status = os.execute(("'%s' %s %s >%s 2>%s </dev/null"):format(executable, recipe, arguments,
+    out, err))
+  local texts = {}
+  for i, name in ipairs{ out, err } do
+    local file = assert(io.open(name))
+    texts[i] = file:read("*a")
+    file:close()
+    os.remove(name)
+  end
+  return status / 256, texts[1], texts[2]
+end
+
+local function read_json(path)
+  local file = assert(io.open(path))
+  local value = cjson.decode(file:read("*a"))
+  file:close()
+  os.remove(path)
+  return value
+end
+
+describe("recipes/fashion_mnist.lua", function()
+  local small = "--limit 500 --epochs 2 --seed 1 "
+
+  it("trains, prints a table and the test accuracy, writes its JSON", function()
+    local path = os.tmpname()
+    local code, out, err = run(small .. "--lr 0.05 --threads 1 --json " .. path)
+    assert.are.equal(0, code, err)
+    assert.truthy(out:find("epoch  train loss  valid loss", 1, true), out)
+    assert.truthy(out:find("test accuracy 0%.%d+"), out)
+    assert.is_nil((out .. err):find("\r"))
+    local result = read_json(path)
+    assert.are.equal(2, #result.train_loss)
+    assert.are.equal(2, #result.seconds_per_epoch)
+    assert.is_true(result.train_loss[2] < result.train_loss[1])
+    assert.is_true(result.test_accuracy > 0.3 and result.test_accuracy <= 1)
+    assert.are.equal(1, result.seed)
+    assert.are.equal(1, result.threads)
+    for _, name in ipairs{ "test_loss", "samples_per_second", "time_to_first_update_s",
+      "peak_rss_bytes" } do
+      assert.is_true(result[name] > 0, name)
+    end
+    assert.are.equal("string", type(result.perilune_version))
+  end)
+
+  it("gives the same losses with one thread and two, and from run to run", function()
+    local losses = {}
+    for i, threads in ipairs{ 1, 1, 2 } do
+      local path = os.tmpname()
+      assert.are.equal(0, (run(small .. "--quiet --threads " .. threads .. " --json " .. path)))
+      local result = read_json(path)
+      losses[i] = { result.train_loss, result.test_loss, result.test_accuracy }
+    end
+    assert.are.same(losses[1], losses[2])
+    assert.are.same(losses[1], losses[3])
+  end)
+
+  it("is quiet when told", function()
+    local code, out, err = run(small .. "--quiet")
+    assert.are.same({ 0, "", "" }, { code, out, err })
+  end)
+
+  it("refuses bad options in one sentence", function()
+    for arguments, text in pairs{
+      ["--epoch 3"] = "unknown option '--epoch' (did you mean '--epochs'?)",
+      ["--batch-size 0"] = "'--batch-size' must be an integer >= 1, got 0",
+      ["--data /nonexistent"] = "/nonexistent",
+      ["--json /nonexistent/out.json"] = "cannot write /nonexistent/out.json: No such file",
+    } do
+      local code, out, err = run(arguments)
+      assert.are.equal(1, code)
+      assert.are.equal("", out)
+      assert.truthy(err:find(text, 1, true), err)
+      assert.are.equal(1, select(2, err:gsub("\n", "")), err)
+    end
+  end)
+
+  it("says so when the disk is full, and leaves nothing half written", function()
+    local code, _, err = run(small .. "--quiet --json /dev/full")
+    assert.are.equal(1, code)
+    assert.truthy(err:find("cannot write /dev/full: No space left on device", 1, true), err)
+    assert.are.equal("char device", lfs.attributes("/dev/full", "mode"))
+  end)
+
+  it("helps", function()
+    local code, out = run("--help")
+    assert.are.equal(0, code)
+    for _, option in ipairs{ "--epochs INTEGER", "--data STRING", "--json STRING", "--limit" } do
+      assert.truthy(out:find(option, 1, true), out)
+    end
+  end)
+end)
