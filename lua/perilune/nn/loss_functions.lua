@@ -16,6 +16,7 @@ local function define(name, options, compute)
   losses[name] = { options = options, compute = compute }
 end
 
+-- The pair losses of the engine check this themselves; compositions would broadcast.
 local function same_shapes(name, input, target)
   local a, b = input.shape, target.shape
   local same = #a == #b
@@ -54,13 +55,11 @@ end)
 
 -- (input - target)^2.
 define("mse_loss", { reduction }, function(input, target, o)
-  same_shapes("mse_loss", input, target)
   return input:mse_loss(target, { reduction = o.reduction })
 end)
 
 -- |input - target|.
 define("l1_loss", { reduction }, function(input, target, o)
-  same_shapes("l1_loss", input, target)
   return input:l1_loss(target, { reduction = o.reduction })
 end)
 
@@ -68,7 +67,6 @@ end)
 define("huber_loss", {
   { "delta", 1, min = 0, doc = "where the square becomes linear" }, reduction,
 }, function(input, target, o)
-  same_shapes("huber_loss", input, target)
   return input:huber_loss(target, { reduction = o.reduction, delta = o.delta })
 end)
 
@@ -76,7 +74,6 @@ end)
 define("smooth_l1_loss", {
   { "beta", 1, min = 0, doc = "where the square becomes linear" }, reduction,
 }, function(input, target, o)
-  same_shapes("smooth_l1_loss", input, target)
   if o.beta == 0 then return input:l1_loss(target, { reduction = o.reduction }) end
   return input:huber_loss(target, { reduction = o.reduction, delta = o.beta }):div(o.beta)
 end)
@@ -100,10 +97,10 @@ define("binary_cross_entropy_with_logits", {
   { "pos_weight", type = "tensor", doc = "a factor for positive targets, per class" },
   reduction,
 }, function(input, target, o)
-  same_shapes("binary_cross_entropy_with_logits", input, target)
   if not o.weight and not o.pos_weight then
     return input:bce_with_logits(target, { reduction = o.reduction })
   end
+  same_shapes("binary_cross_entropy_with_logits", input, target)
   local tail = (-input):softplus()
   if o.pos_weight then tail = tail * ((o.pos_weight - 1) * target + 1) end
   local loss = (1 - target) * input + tail
