@@ -36,7 +36,10 @@ local function user_position(skip)
     local info = debug.getinfo(level, "Sl")
     if not info then return nil end
     if info.what ~= "C" and not errors.is_internal(info.source) then
-      if skip == 0 then return ("%s:%d"):format(info.short_src, info.currentline) end
+      if skip == 0 then
+        local file = info.source:match("^@(.*)") or info.short_src
+        return ("%s:%d"):format(file, info.currentline)
+      end
       skip = skip - 1
     end
     level = level + 1
@@ -69,6 +72,11 @@ function errors.is(e)
   return getmetatable(e) == Error
 end
 
+--- Whether a position that Lua wrote is in a file of ours; Lua shortens long paths to "...end".
+local function is_internal_position(where)
+  return errors.is_internal("@" .. where) or where:find("^%.%.%..*lua/perilune/") ~= nil
+end
+
 --- Turn a caught value into an error of ours; ours pass through with their first traceback.
 -- @param e what pcall returned
 -- @param traceback the traceback of the raise, when known
@@ -77,7 +85,7 @@ function errors.wrap(e, traceback)
   local where, message = nil, nil
   if type(e) == "string" then
     where, message = e:match("^([^\n]-:%d+): (.*)$")
-    if where and errors.is_internal("@" .. where) then where = user_position(0) end
+    if where and is_internal_position(where) then where = user_position(0) end
   end
   message = message or tostring(e)
   return setmetatable({

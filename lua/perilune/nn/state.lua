@@ -170,9 +170,19 @@ local function target_of(target)
   return { device = target }
 end
 
-local function moved(t, o)
-  local dtype = floating[t.dtype] and o.dtype or nil
-  return t:detach():to { dtype = dtype, device = o.device }
+local function moved(t, dtype, device)
+  return t:detach():to({ dtype = dtype, device = device }):keep()
+end
+
+--- Bring a tensor and its gradient to a dtype and a device, under the same handle.
+local function move(t, o)
+  local dtype = floating[t.dtype] and o.dtype or t.dtype
+  local device = o.device or t.device
+  if dtype == t.dtype and device == t.device then return end
+  local grad = t.grad
+  t.grad = nil
+  t:swap_(moved(t, dtype, device))
+  if grad then t.grad = moved(grad, dtype, device) end
 end
 
 --- Move and cast: to("cuda:0"), to("f64"), to{ dtype = "f64", device = "cpu" }. Only floating
@@ -185,12 +195,7 @@ function state:to(target)
       { argument = "dtype" })
   end
   for _, list in ipairs { self:parameters(), self:buffers() } do
-    for _, t in ipairs(list) do
-      local grad = t.grad
-      t.grad = nil
-      t:swap_(moved(t, o):keep())
-      if grad then t.grad = moved(grad, o):keep() end
-    end
+    for _, t in ipairs(list) do move(t, o) end
   end
   return self
 end
