@@ -48,7 +48,7 @@ local floating = { f32 = true, f64 = true }
 
 --- The array a description stands for; k tells inputs of one call apart; others: inputs before it.
 local function fill_one(spec, k, dtype, others)
-  local n, data = array.count(spec.shape), nil
+  local data
   if spec.values then
     data, dtype = spec.values, spec.dtype ~= "same" and (spec.dtype or "f32") or dtype
   elseif type(spec.positions) == "table" then
@@ -65,7 +65,7 @@ local function fill_one(spec, k, dtype, others)
     local x = others[spec.log_sum_of]
     data = require("tests.ops.reference").logsumexp({ axes = { 2 } }, x).data
   else
-    data = distinct(n, spec.low, spec.high, k)
+    data = distinct(array.count(spec.shape), spec.low, spec.high, k)
     if not floating[dtype] then data = whole(data, dtype) end
   end
   return { shape = spec.shape, data = data, dtype = dtype, positions = spec.positions ~= nil,
@@ -161,12 +161,13 @@ end
 
 --- The tensor of an array. base: what positions count from (1 unless given).
 function case.tensor(x, layout, base)
+  layout = type(layout) == "string" and layout or "dense"
   if x.positions and base == 0 then
     local shifted = {}
     for i, p in ipairs(x.data) do shifted[i] = p > 0 and p - 1 or p end
     x = { shape = x.shape, data = shifted, dtype = x.dtype }
   end
-  return layouts[layout or "dense"](x, x.dtype)
+  return layouts[layout](x, x.dtype)
 end
 
 --- The values of a tensor as an array.

@@ -26,12 +26,12 @@ function check.counts_positions(row) return has_attribute(row, "base") end
 --- The dtypes inputs are tried in: integers too; a FLOAT row makes them f32.
 function check.dtypes(row, options)
   if row.family == "optim" or options.floats then return { "f32", "f64" } end
-  if row.flags.FLOAT then return { "f32", "f64", "i32" } end
+  if row.flags.float then return { "f32", "f64", "i32" } end
   return { "f32", "f64", "i64", "i32", "u8", "bool" }
 end
 
 local function result_dtype(row, dtype)
-  return row.flags.FLOAT and not floating[dtype] and "f32" or dtype
+  return row.flags.float and not floating[dtype] and "f32" or dtype
 end
 
 -- ---- comparing ---------------------------------------------------------------------------------
@@ -50,6 +50,13 @@ local function close(got, want, slack)
   if want ~= want then return got ~= got end
   if want == got then return true end
   return math.abs(got - want) <= slack * math.max(1, math.abs(want))
+end
+
+--- Calls an op of the table; false stands for an absent input.
+function check.call(row, tensors, attributes)
+  local inputs = {}
+  for k = 1, #row.inputs do inputs[k] = tensors[k] or nil end
+  return ops.call(row.name, inputs, attributes)
 end
 
 --- Raises unless the arrays agree in shape and values.
@@ -85,7 +92,7 @@ local function reference(row, attributes, arrays, out)
   local f = assert(references[row.name], row.name .. ": no reference in tests/ops/reference.lua")
   local inputs = { unpack(arrays, 1, #row.inputs) }
   for k = 1, #row.inputs do inputs[k] = inputs[k] or nil end
-  if row.flags.RANDOM then
+  if row.flags.random then
     inputs[#row.inputs + 1] = out
     return f(attributes, unpack(inputs, 1, #row.inputs + 1))
   end
@@ -131,7 +138,7 @@ function check.value(row, sample, settings)
   local slack = options.tolerance or tolerance[result_dtype(row, dtype)] or 0
   pl.scope(function()
     local tensors = case.each(arrays, function(x) return case.tensor(x, layout, settings.base) end)
-    local y = ops.call(row.name, tensors, with_base(row, attributes, settings.base))
+    local y = check.call(row, tensors, with_base(row, attributes, settings.base))
     local out = y and case.read(y)
     local want = reference(row, attributes, arrays, out)
     if out then
@@ -207,9 +214,9 @@ local function backward_of(row, sample, layout, wanted)
   for i, leaf in ipairs(found) do
     if not wanted or wanted == i then leaf[2]:requires_grad_(true) end
   end
-  local y = ops.call(row.name, tensors, attributes)
+  local y = check.call(row, tensors, attributes)
   local weights = cotangent(y.shape)
-  local out = row.flags.RANDOM and case.read(y)
+  local out = row.flags.random and case.read(y)
   y:backward(case.tensor(weights))
   for i, leaf in ipairs(found) do
     local what = describe(row, attributes, "gradient of input " .. i, layout)
@@ -246,6 +253,57 @@ function check.fails(row, what, f)
     ("%s: %s raised %s"):format(row.name, what, tostring(err)))
   assert(err.op == row.name or tostring(err):find(row.name, 1, true),
     ("%s: the error for %s does not name the op: %s"):format(row.name, what, tostring(err)))
+end
+
+--- Calls with made-up shapes and dtypes must work or fail properly: never crash, never hang.
+function check.survives(row)
+  local shapes = { {}, { 0 }, { 1 }, { 3 }, { 2, 3 }, { 3, 1 }, { 1, 1, 2 }, { 2, 0, 3 } }
+  local dtypes = { "f32", "i64", "bool", "f64", "u8", "i32" }
+  for round = 1, 16 do
+    local tensors, attributes = {}, {}
+    for k, input in ipairs(row.inputs) do
+      local shape = shapes[(round * 5 + k * 3) % #shapes + 1]
+      local t = pl.zeros(shape, { dtype = dtypes[(round * 7 + k) % #dtypes + 1] })
+      tensors[k] = input.list and { t } or t
+    end
+    for k, attribute in ipairs(row.attributes) do
+      if attribute.default == nil then
+        attributes[attribute.name] = check.any(attribute, round + k)
+      end
+    end
+    local ok, err = pcall(pl.scope, function()
+      local y = check.call(row, tensors, attributes)
+      return y and y:totable()
+    end)
+    assert(ok or (type(err) == "table" and kinds[err.kind]),
+      ("%s, round %d: %s"):format(row.name, round, tostring(err)))
+  end
+end
+
+--- Some value for an attribute without default.
+function check.any(attribute, n)
+  local kind = attribute.type
+  if kind == "pl_sizes" then return ({ { 2, 3 }, {}, { -1 }, { 0, 1 }, { 6 } })[n % 5 + 1] end
+  if kind == "pl_dims" then return ({ { 1 }, { 2, 1 }, { -1 }, { 3, 1, 2 } })[n % 4 + 1] end
+  if kind == "pl_dtype" then return ({ "f32", "i64", "bool" })[n % 3 + 1] end
+  return ({ 1, 2, -1, 0, 5 })[n % 5 + 1]
+end
+
+--- The shape and dtype of the op's output on another device are those on the CPU.
+function check.shape_on(row, sample, device)
+  local arrays = case.fill(sample[1], "f32")
+  pl.scope(function()
+    local attributes = sample[2] or {}
+    local here = check.call(row, case.each(arrays, case.tensor), attributes)
+    local there = case.each(arrays, function(x) return case.tensor(x):to(device) end)
+    if #row.inputs == 0 then return end
+    local y = check.call(row, there, attributes)
+    assert(y.device:find(device, 1, true), row.name .. ": the output is on " .. y.device)
+    local what = describe(row, attributes, device)
+    local a, b = table.concat(y.shape, "x"), table.concat(here.shape, "x")
+    assert(a == b, ("%s: shape %s, on the cpu %s"):format(what, a, b))
+    assert(y.dtype == here.dtype, ("%s: dtype %s, on the cpu %s"):format(what, y.dtype, here.dtype))
+  end)
 end
 
 return check

@@ -1,0 +1,43 @@
+-- The model every row of the bench trains, and its training step: 784-128-64-10, ReLU,
+-- cross-entropy, SGD with momentum, as in recipes/fashion_mnist.lua.
+
+local pl = require "perilune"
+local context = require "perilune.context"
+local nn, optim = pl.nn, pl.optim
+
+local classifier = {}
+
+function classifier.new()
+  pl.manual_seed(0)
+  local model = nn.Sequential{
+    nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10),
+  }
+  return model, optim.SGD(model:parameters(), { lr = 0.001, momentum = 0.9 })
+end
+
+--- n batches of random images and labels in memory.
+function classifier.random_batches(n)
+  local batches = {}
+  for i = 1, n do
+    batches[i] = { pl.rand(32, 1, 28, 28):keep(), pl.randint(1, 10, { 32 }):keep() }
+  end
+  return batches
+end
+
+--- A function that does n training steps in a plain loop over batches.
+function classifier.loop(model, optimizer, batches)
+  local loss_func, scope, at = nn.CrossEntropyLoss(), context.Scope(), 0
+  return function(n)
+    for _ = 1, n do
+      at = at % #batches + 1
+      local batch = batches[at]
+      scope:enter()
+      optimizer:zero_grad()
+      loss_func(model(batch[1]), batch[2]):backward()
+      optimizer:step()
+      scope:close()
+    end
+  end
+end
+
+return classifier
