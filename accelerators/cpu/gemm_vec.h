@@ -96,16 +96,24 @@ INLINE vec vec_relu(vec x) { return INTRINSIC(max)((vec){0}, x); }
 INLINE vec vec_relu(vec x) { return (vec)((vec_bits)x & ~(vec_bits)(x < (vec){0})); }
 #endif
 
-/* The sum of all lanes, by halves: one order at every level. */
+/* The sum of all numbers of a vector. */
+#if defined(__AVX512F__)
+INLINE real vec_sum(vec x) { return INTRINSIC(reduce_add)(x); }
+#else
+typedef real vec_lane __attribute__((vector_size(16)));
 INLINE real vec_sum(vec x) {
-  real part[VL] __attribute__((aligned(VEC_BYTES)));
-  vec_store(part, x);
-#pragma GCC unroll 4
-  for (int width = VL / 2; width > 0; width /= 2)
-#pragma GCC unroll 8
-    for (int i = 0; i < width; i++) part[i] += part[i + width];
-  return part[0];
+#if defined(__AVX2__)
+  vec_lane s = (vec_lane)_mm256_castps256_ps128((vec_f32)x) + INTRINSIC(extractf128)(x, 1);
+#else
+  vec_lane s = x;
+#endif
+#ifdef GEMM_F64
+  return s[0] + s[1];
+#else
+  return (s[0] + s[2]) + (s[1] + s[3]);
+#endif
 }
+#endif
 
 #ifdef __SSE2__
 

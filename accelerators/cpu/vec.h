@@ -111,6 +111,58 @@ static inline v_f64 sqrt_f64(v_f64 x) {
 #endif
 }
 
+/* The first n < lanes elements; the other lanes hold `rest`. */
+static inline v_f32 load_part_f32(const float *p, int64_t n, float rest) {
+#if defined __AVX512F__
+  return (v_f32)_mm512_mask_loadu_ps(_mm512_set1_ps(rest), (__mmask16)((1u << n) - 1), p);
+#else
+  v_f32 x = splat_f32(rest);
+  for (int64_t i = 0; i < n; i++) x[i] = p[i];
+  return x;
+#endif
+}
+
+static inline v_f64 load_part_f64(const double *p, int64_t n, double rest) {
+#if defined __AVX512F__
+  return (v_f64)_mm512_mask_loadu_pd(_mm512_set1_pd(rest), (__mmask8)((1u << n) - 1), p);
+#else
+  v_f64 x = splat_f64(rest);
+  for (int64_t i = 0; i < n; i++) x[i] = p[i];
+  return x;
+#endif
+}
+
+static inline void store_part_f32(float *p, int64_t n, v_f32 x) {
+#if defined __AVX512F__
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x);
+#else
+  for (int64_t i = 0; i < n; i++) p[i] = x[i];
+#endif
+}
+
+static inline void store_part_f64(double *p, int64_t n, v_f64 x) {
+#if defined __AVX512F__
+  _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)x);
+#else
+  for (int64_t i = 0; i < n; i++) p[i] = x[i];
+#endif
+}
+
+/* The sum of all lanes by halves, and the largest lane. */
+#define ACROSS(name, T, step) \
+  static inline t_##T name##_##T(v_##T v) { \
+    t_##T a[lanes_##T]; \
+    store_##T(a, 0, v); \
+    for (int half = lanes_##T / 2; half > 0; half /= 2) \
+      for (int i = 0; i < half; i++) { t_##T x = a[i], y = a[i + half]; a[i] = step; } \
+    return a[0]; \
+  }
+ACROSS( lanes_sum, f32, x + y )
+ACROSS( lanes_sum, f64, x + y )
+ACROSS( lanes_max, f32, x > y ? x : y )
+ACROSS( lanes_max, f64, x > y ? x : y )
+#undef ACROSS
+
 /* f of every lane: for functions that have no vector form here. */
 static inline v_f32 map_f32(v_f32 x, float (*f)(float)) {
   for (int i = 0; i < lanes_f32; i++) x[i] = f(x[i]);
