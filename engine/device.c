@@ -178,12 +178,12 @@ static pl_status parse(const char *text, char *name, int *index, char *full) {
   int end = 0;
   *index = 0;
   if (sscanf(text, "%23[a-z0-9_]%n", name, &end) != 1
-      || (text[end] && (text[end] != ':' || sscanf(text + end, ":%5d%n", index, &(int){ 0 }) != 1))
+      || (text[end] && (text[end] != ':' || sscanf(text + end, ":%3d", index) != 1))
       || *index < 0)
     return status_fail(PL_EARGUMENT, NULL, NULL, "'%s' is no device; expected a name such as 'cpu' or "
                        "'cuda:0'", text);
-  if (strchr(text, ':') && strcmp(name, "cpu")) snprintf(full, 32, "%s:%d", name, *index);
-  else snprintf(full, 32, *index ? "%s:%d" : "%s", name, *index);
+  if (strchr(text, ':') && strcmp(name, "cpu")) snprintf(full, 32, "%.23s:%d", name, *index % 1000);
+  else snprintf(full, 32, *index ? "%.23s:%d" : "%s", name, *index);
   return PL_OK;
 }
 

@@ -11,13 +11,12 @@
 #include <unistd.h>
 
 typedef struct layout {
-  const char *lua, *lib, *header, *accelerators;  /* relative to the executable's folder */
+  const char *lua, *lib, *header;  /* relative to the executable's folder */
 } layout;
 
 static const layout layouts[] = {
-  {"../share/lua/5.1", "../lib/perilune", "../include/perilune/perilune.h",
-   "../share/perilune/accelerators"},
-  {"lua", ".", "engine/perilune.h", "accelerators"},
+  {"../share/lua/5.1", "../lib/perilune", "../include/perilune/perilune.h"},
+  {"lua", ".", "engine/perilune.h"},
 };
 
 /* Fills `folder` (PATH_MAX bytes) with the folder of the running executable. */
@@ -61,11 +60,10 @@ void paths_install(lua_State *L) {
     if (!resolve(folder, name, probe) || !resolve(folder, l->lua, probe)) continue;
     prepend_package_path(L, probe);
     luaL_findtable(L, LUA_REGISTRYINDEX, "_LOADED", 16);
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 3);
     set_path(L, folder, l->lua, "lua");
     set_path(L, folder, l->lib, "lib");
     set_path(L, folder, l->header, "header");
-    set_path(L, folder, l->accelerators, "accelerators");
     lua_setfield(L, -2, "perilune.paths");
     lua_pop(L, 1);
     return;

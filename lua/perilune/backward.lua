@@ -1,0 +1,47 @@
+--- Running a backward pass: the engine walks the graph and stops at nodes whose gradient is Lua.
+
+local ffi = require "ffi"
+local engine = require "perilune.engine"
+
+local C = engine.C
+
+local roots, grads = ffi.new "double[1]", ffi.new "double[1]"
+local out, step = ffi.new "pl_backward *[1]", ffi.new "int32_t[1]"
+
+local function run(pass, work)
+  repeat
+    local status = C.pl_backward_next(pass, work, step)
+    if status ~= 0 then return status end
+    if step[0] == C.PL_WORK then
+      status = require("perilune.function").run_backward(pass, work)
+      if status ~= 0 then return status end
+    end
+  until step[0] == C.PL_FINISHED
+  return 0
+end
+
+local function flags_of(options)
+  if not options then return 0 end
+  return (options.retain_graph and C.PL_RETAIN_GRAPH or 0)
+    + (options.create_graph and C.PL_CREATE_GRAPH or 0)
+end
+
+local spare = ffi.new "pl_work"
+
+--- @param root handle of the tensor
+-- @param gradient handle, 0 for one
+-- @param options { retain_graph =, create_graph = }
+-- @return a status; errors of Lua gradients are raised
+return function(root, gradient, options)
+  roots[0], grads[0] = root, gradient
+  local status = C.pl_backward_begin(roots, grads, 1, flags_of(options), out)
+  if status ~= 0 then return status end
+  local pass = out[0]
+  local work = spare
+  spare = nil                            -- a backward inside a backward takes another
+  local ok, result = pcall(run, pass, work or ffi.new "pl_work")
+  spare = work or spare
+  C.pl_backward_end(pass)
+  if not ok then error(result, 0) end
+  return result
+end

@@ -1,0 +1,162 @@
+--- The engine library: its public header, read as it is, is the binding.
+-- Here statuses become errors and the engine's facts about the process become functions.
+
+local ffi = require "ffi"
+local errors = require "perilune.errors"
+local paths = require "perilune.paths"
+
+local engine = {}
+
+--- Debian's stock LuaJIT reads `...` wrongly in hot loops of vararg functions that got more values
+-- than are read (LuaJIT issue 864). Where that fault is, everything runs interpreted.
+local function jit_misreads_varargs()
+  local function first(...)
+    local sum = 0
+    for _ = 1, 200 do
+      local value = ...
+      sum = sum + value
+    end
+    return sum
+  end
+  for _ = 1, 3 do
+    if first(42, 0) ~= 42 * 200 then return true end
+  end
+  return false
+end
+
+if jit.status() and jit_misreads_varargs() then
+  jit.off()
+  io.stderr:write("perilune: this LuaJIT compiles varargs wrongly, so its JIT stays off;",
+    " installing luajit2 cures that\n")
+end
+
+local function read_header(path)
+  local file, reason = io.open(path, "r")
+  if not file then
+    errors.raise("io", ("the engine's header cannot be read: %s"):format(reason))
+  end
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local library = (os.getenv "PERILUNE_LIB" or paths.lib) .. "/libperilune.so"
+
+ffi.cdef(read_header(paths.header))
+local found, C = pcall(ffi.load, library)
+if not found then
+  errors.raise("io", ("the engine does not load: %s (build it with make, or name its folder in"
+    .. " PERILUNE_LIB)"):format(C))
+end
+
+engine.C = C
+engine.context = C.pl_context_get()
+engine.version = ffi.string(C.pl_version())
+
+local kinds = {}
+for status = 0, tonumber(C.PL_EUNSUPPORTED) do
+  kinds[status] = ffi.string(C.pl_status_name(status))
+end
+kinds[tonumber(C.PL_ESTALE)] = "argument"
+kinds[tonumber(C.PL_EUNSUPPORTED)] = "dtype"
+
+local function text_or_nil(pointer)
+  local text = ffi.string(pointer)
+  return text ~= "" and text or nil
+end
+
+--- Raise the engine's last failure at the user's line.
+-- @param status what an engine function answered, not PL_OK
+-- @param message another sentence than the engine's, optional
+function engine.raise(status, message)
+  if status == C.PL_EINTERRUPTED then C.pl_interrupt_clear() end
+  errors.raise(kinds[status] or "user", message or ffi.string(C.pl_error()), {
+    op = text_or_nil(C.pl_error_op()), argument = text_or_nil(C.pl_error_argument()),
+  })
+end
+
+--- Raise unless status is PL_OK.
+function engine.check(status)
+  if status ~= 0 then engine.raise(status) end
+end
+
+local device_id = ffi.new "int32_t[1]"
+
+--- Open a device by name ("cpu", "cuda:1"); opening it again is free.
+-- @return its id
+function engine.open(name)
+  engine.check(C.pl_device_open(name, device_id))
+  return device_id[0]
+end
+
+--- The name of an open device.
+function engine.device_name(id)
+  return ffi.string(C.pl_device_name(id))
+end
+
+local property = ffi.new "int64_t[1]"
+
+--- A property of a device, a number ("threads", "level").
+function engine.get(name, key)
+  engine.check(C.pl_device_get(engine.open(name), key, property))
+  return tonumber(property[0])
+end
+
+--- Set a property of a device.
+function engine.set(name, key, value)
+  engine.check(C.pl_device_set(engine.open(name), key, value))
+end
+
+--- The names of the accelerators found, sorted.
+function engine.available()
+  local names, out = {}, ffi.new "const char *[1]"
+  while C.pl_device_available(#names, out) == 0 do names[#names + 1] = ffi.string(out[0]) end
+  return names
+end
+
+local memory = ffi.new "pl_memory"
+
+--- Memory of a device's pool: { in_use, cached, peak, allocations }; bytes and a count.
+function engine.memory(name)
+  engine.check(C.pl_device_memory(engine.open(name or "cpu"), memory))
+  return { in_use = tonumber(memory.in_use), cached = tonumber(memory.cached),
+    peak = tonumber(memory.peak), allocations = tonumber(memory.allocations) }
+end
+
+--- Ctrl-Cs not taken yet.
+function engine.interrupted()
+  return C.pl_interrupt_pending()
+end
+
+--- Take the Ctrl-Cs: the next op does not fail because of them.
+function engine.take_interrupt()
+  C.pl_interrupt_clear()
+end
+
+--- Monotonic seconds.
+function engine.clock()
+  return C.pl_clock()
+end
+
+--- Seconds since this process started.
+function engine.process_seconds()
+  return C.pl_process_seconds()
+end
+
+--- The largest resident set this process has had, bytes.
+function engine.peak_rss()
+  return tonumber(C.pl_process_peak_rss())
+end
+
+--- How many threads the CPU's kernels use.
+function engine.threads()
+  return engine.get("cpu", "threads")
+end
+
+function engine.set_threads(n)
+  engine.set("cpu", "threads", n)
+end
+
+engine.open "cpu"
+
+return engine

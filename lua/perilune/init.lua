@@ -1,0 +1,54 @@
+--- Perilune: train neural networks from Lua. `local pl = require "perilune"`.
+-- Submodules (pl.nn, pl.optim, pl.data, pl.Trainer, ...) load when first read; reading a name that
+-- does not exist is an error with "did you mean".
+
+local errors = require "perilune.errors"
+local suggest = require "perilune.suggest"
+local engine = require "perilune.engine"
+local context = require "perilune.context"
+local create = require "perilune.create"
+local random = require "perilune.random"
+local tensor = require "perilune.tensor"
+
+local pl = {
+  version = engine.version,
+  is_tensor = tensor.is_tensor,
+  scope = context.scope,
+  no_grad = context.no_grad,
+  enable_grad = context.enable_grad,
+  detect_anomaly = context.detect_anomaly,
+  manual_seed = random.manual_seed,
+  initial_seed = random.initial_seed,
+}
+
+for name, f in pairs(create) do pl[name] = f end
+
+--- Undeclared globals: pl.strict(false) ends the check that `perilune` scripts run under.
+function pl.strict(flag)
+  local strict = require "perilune.strict"
+  if flag == false then strict.off() else strict.on() end
+end
+
+local modules = {
+  nn = "perilune.nn", optim = "perilune.optim", data = "perilune.data",
+  callbacks = "perilune.callbacks", metrics = "perilune.metrics",
+  Trainer = "perilune.trainer", Function = "perilune.function", class = "perilune.class",
+  engine = "perilune.engine", errors = "perilune.errors", check = "perilune.check",
+  ops = "perilune.ops", json = "perilune.json", context = "perilune.context",
+  random = "perilune.random",
+}
+
+local function index(_, name)
+  local module = modules[name]
+  if module then
+    local value = require(module)
+    rawset(pl, name, value)
+    return value
+  end
+  local names = suggest.keys(pl)
+  for known in pairs(modules) do names[#names + 1] = known end
+  errors.raise("argument", ("pl has no '%s'%s"):format(tostring(name),
+    suggest.hint(tostring(name), names)), { argument = tostring(name) })
+end
+
+return setmetatable(pl, { __index = index })

@@ -1,0 +1,448 @@
+--- Tensors: a Lua table with a handle (_h), the id of the op that made it (_op) and, outside scopes,
+-- a reference whose finalizer gives it back (_ref). Methods are the rows of the op table and what
+-- is written here; properties are computed on reading.
+
+local ffi = require "ffi"
+local engine = require "perilune.engine"
+local errors = require "perilune.errors"
+local ops = require "perilune.ops"
+local suggest = require "perilune.suggest"
+local attributes = require "perilune.attributes"
+
+local C, state = engine.C, engine.context
+local type, getmetatable, rawset = type, getmetatable, rawset
+
+local tensor = {}
+local methods = {}
+local properties = {}
+local Tensor = { __name = "Tensor" }
+tensor.methods = methods
+
+--- Whether a value is a tensor.
+function tensor.is_tensor(value)
+  return getmetatable(value) == Tensor
+end
+local is_tensor = tensor.is_tensor
+
+-- ---- handles ----
+
+local handle_out = ffi.new "double[4]"
+local reference_out = ffi.new "pl_reference *[1]"
+local info = ffi.new "pl_tensor_info"
+
+--- A tensor outside every scope lives until the collector finds it unused. The finalizer is a C
+-- function: one that could throw would end the process.
+local function own(t)
+  engine.check(C.pl_reference_new(t._h, reference_out))
+  rawset(t, "_ref", ffi.gc(reference_out[0], C.pl_reference_free))
+end
+
+ops.bind(Tensor, own)
+ops.build()
+
+local wrap = ops.wrap
+
+--- Raise a failed engine call on t; a stale handle names the op that made the tensor.
+local function fail(status, t, name)
+  if status == C.PL_ESTALE then
+    engine.raise(status, ops.stale_message({ name = name }, "the tensor", t))
+  end
+  ops.fail(status)
+end
+
+local function check(status, t, name)
+  if status ~= 0 then fail(status, t, name) end
+end
+
+local function describe(t)
+  local status = C.pl_tensor_describe(t._h, info)
+  if status ~= 0 then fail(status, t, "tensor") end
+  return info
+end
+
+local dtype_names = {}
+for name, number in pairs(attributes.dtypes) do dtype_names[number] = name end
+
+--- The number of a dtype's name; errors name the caller.
+function tensor.dtype_number(name, caller)
+  local number = attributes.dtypes[name]
+  if number then return number end
+  errors.raise("dtype", ("%s: unknown dtype '%s'%s"):format(caller, tostring(name),
+    suggest.hint(tostring(name), suggest.keys(attributes.dtypes))), { argument = "dtype" })
+end
+
+-- ---- properties ----
+
+--- The sizes as a plain list.
+function properties.shape(t)
+  local d, shape = describe(t), {}
+  for i = 1, d.rank do shape[i] = tonumber(d.sizes[i - 1]) end
+  return shape
+end
+
+function properties.dtype(t) return dtype_names[describe(t).dtype] end
+function properties.device(t) return engine.device_name(describe(t).device) end
+function properties.requires_grad(t) return describe(t).requires_grad ~= 0 end
+function properties.is_leaf(t) return describe(t).is_leaf ~= 0 end
+
+--- The gradient of a leaf, or nil. Each read makes a new tensor over the same memory.
+function properties.grad(t)
+  check(C.pl_tensor_grad(t._h, handle_out), t, "grad")
+  local handle = handle_out[0]
+  return handle ~= 0 and wrap(handle) or nil
+end
+
+local setters = {}
+
+function setters.grad(t, value)
+  check(C.pl_tensor_set_grad(t._h, value and value._h or 0), t, "grad")
+end
+
+function setters.requires_grad(t, value) methods.requires_grad_(t, value) end
+
+-- ---- shape and facts ----
+
+--- The size of one dimension, or all sizes as a list.
+function methods.size(t, axis)
+  if axis == nil then return properties.shape(t) end
+  local d = describe(t)
+  local i = axis < 0 and axis + d.rank + 1 or axis
+  if i < 1 or i > d.rank then
+    errors.raise("shape", ("size: dimension %s does not exist: the tensor has %d (1..%d)"):format(
+      tostring(axis), d.rank, d.rank), { op = "size" })
+  end
+  return tonumber(d.sizes[i - 1])
+end
+
+--- The number of dimensions.
+function methods.dim(t) return describe(t).rank end
+methods.ndimension = methods.dim
+
+--- The number of elements.
+function methods.numel(t) return tonumber(describe(t).count) end
+methods.nelement = methods.numel
+
+--- Strides in elements, as a list.
+function methods.stride(t)
+  local d, strides = describe(t), {}
+  for i = 1, d.rank do strides[i] = tonumber(d.strides[i - 1]) end
+  return strides
+end
+
+function methods.is_contiguous(t) return describe(t).is_dense ~= 0 end
+
+--- How often the storage was updated.
+function methods.version(t) return tonumber(describe(t).version) end
+
+--- A pointer to the first element, typed; host devices only. Hold the tensor as long as the pointer.
+function methods.data_ptr(t)
+  local out = ffi.new "void *[1]"
+  check(C.pl_tensor_data(t._h, out), t, "data_ptr")
+  return ffi.cast(tensor.c_types[properties.dtype(t)] .. " *", out[0])
+end
+
+--- The C type that holds an element of a dtype on the host.
+tensor.c_types = { bool = "uint8_t", u8 = "uint8_t", i32 = "int32_t", i64 = "int64_t",
+  f16 = "uint16_t", bf16 = "uint16_t", f32 = "float", f64 = "double" }
+
+-- ---- reading ----
+
+local item_out = ffi.new "double[1]"
+local wide_out = ffi.new "int64_t[1]"
+
+--- The value of a tensor of one element: a number, a boolean for bool, int64 cdata where a double
+-- would not be exact.
+function methods.item(t)
+  check(C.pl_tensor_item(t._h, item_out), t, "item")
+  local value = item_out[0]
+  if value ~= value or (value < 2 ^ 53 and value > -2 ^ 53 and value ~= 0 and value ~= 1) then
+    return value
+  end
+  local dtype = properties.dtype(t)
+  if dtype == "bool" then return value ~= 0 end
+  if dtype == "i64" and math.abs(value) >= 2 ^ 53 then
+    check(C.pl_tensor_read(t._h, wide_out, 8), t, "item")
+    return wide_out[0]
+  end
+  return value
+end
+
+--- The elements as a flat C array and the sizes; halves come as f32.
+local function read(t, name)
+  local dtype = properties.dtype(t)
+  if dtype == "f16" or dtype == "bf16" then
+    t, dtype = t:cast "f32", "f32"
+  end
+  local shape, n = properties.shape(t), methods.numel(t)
+  local cells = ffi.new(tensor.c_types[dtype] .. "[?]", math.max(n, 1))
+  check(C.pl_tensor_read(t._h, cells, n * ffi.sizeof(tensor.c_types[dtype])), t, name)
+  return cells, shape, dtype
+end
+
+local function value_of(cell, dtype)
+  if dtype == "bool" then return cell ~= 0 end
+  local number = tonumber(cell)
+  if dtype == "i64" and math.abs(number) >= 2 ^ 53 then return cell end
+  return number
+end
+
+local function nest(cells, shape, dtype, axis, at)
+  if axis > #shape then return value_of(cells[at], dtype), at + 1 end
+  local list = {}
+  for i = 1, shape[axis] do list[i], at = nest(cells, shape, dtype, axis + 1, at) end
+  return list, at
+end
+
+--- The elements as nested Lua tables; a number for a scalar.
+function methods.totable(t)
+  local cells, shape, dtype = read(t, "totable")
+  return (nest(cells, shape, dtype, 1, 0))
+end
+
+-- ---- life ----
+
+--- The tensor leaves every scope and its graph and lives until collected. One in memory that its
+-- owner reuses (a loader's batch) is copied.
+function methods.keep(t)
+  check(C.pl_tensor_keep(t._h, handle_out), t, "keep")
+  if handle_out[0] == t._h then
+    if not rawget(t, "_ref") then own(t) end
+    return t
+  end
+  local kept = setmetatable({ _h = handle_out[0], _op = t._op }, Tensor)
+  own(kept)
+  return kept
+end
+
+--- Hand a tensor over to a scope, 0 for none.
+function tensor.adopt(t, scope)
+  if rawget(t, "_ref") then return end
+  check(C.pl_tensor_adopt(t._h, scope), t, "scope")
+  if scope == 0 then own(t) end
+end
+
+--- The same storage without history.
+function methods.detach(t)
+  check(C.pl_tensor_detach(t._h, handle_out), t, "detach")
+  return wrap(handle_out[0], t._op)
+end
+
+--- A copy with its own storage; gradients flow through it.
+function methods.clone(t) return t:copy() end
+
+--- The tensor itself where it is row-major without gaps, else a copy.
+function methods.contiguous(t)
+  return methods.is_contiguous(t) and t or t:copy()
+end
+
+--- t takes over other's storage, dtype, device and sizes; its identity stays, so optimizers that
+-- hold it are right.
+function methods.swap_(t, other)
+  check(C.pl_tensor_swap(t._h, other._h), t, "swap_")
+  return t
+end
+
+--- Whether gradients are to be collected in t; only leaves can be switched off.
+function methods.requires_grad_(t, flag)
+  check(C.pl_tensor_set_requires_grad(t._h, flag == false and 0 or 1), t, "requires_grad_")
+  return t
+end
+
+-- ---- writing ----
+
+local function source_handle(value, name)
+  if is_tensor(value) then return value._h end
+  if type(value) ~= "number" then
+    errors.raise("argument", ("%s: the source must be a tensor or a number, got %s"):format(name,
+      type(value)), { op = name })
+  end
+  engine.check(C.pl_tensor_number(value, handle_out))
+  return handle_out[0]
+end
+
+local function assign(t, value, name)
+  local source = source_handle(value, name)
+  local status = C.pl_tensor_assign(t._h, source)
+  if not is_tensor(value) then C.pl_tensor_release(source) end
+  if status ~= 0 then
+    if status == C.PL_ESTALE then ops.fail(status, ops.by_name.copy, t, value) end
+    ops.fail(status)
+  end
+  return t
+end
+
+--- t's elements become the source's, broadcast and converted.
+function methods.copy_(t, source) return assign(t, source, "copy_") end
+function methods.fill_(t, value) return assign(t, value, "fill_") end
+function methods.zero_(t) return assign(t, 0, "zero_") end
+
+--- Uniform numbers in [low, high).
+function methods.uniform_(t, low, high)
+  low, high = low or 0, high or 1
+  local drawn = ops.functions.rand(properties.shape(t), { dtype = properties.dtype(t) })
+  return assign(t, drawn * (high - low) + low, "uniform_")
+end
+
+--- Normal numbers.
+function methods.normal_(t, mean, std)
+  local drawn = ops.functions.randn(properties.shape(t), { dtype = properties.dtype(t) })
+  return assign(t, drawn * (std or 1) + (mean or 0), "normal_")
+end
+
+-- ---- dtype and device ----
+
+local function to_device(t, device)
+  check(C.pl_tensor_to_device(t._h, engine.open(device), handle_out), t, "to")
+  return wrap(handle_out[0], t._op)
+end
+
+--- Another dtype, device or both: t:to("f64"), t:to("cpu"), t:to{ dtype = "f64", device = "cpu" }.
+function methods.to(t, target)
+  local dtype, device
+  if type(target) == "table" and not is_tensor(target) then
+    dtype, device = target.dtype, target.device
+  elseif is_tensor(target) then
+    dtype, device = target.dtype, target.device
+  elseif attributes.dtypes[target] then
+    dtype = target
+  else
+    device = target
+  end
+  if dtype then tensor.dtype_number(dtype, "to") end
+  if device and device ~= t.device then t = to_device(t, device) end
+  if dtype and dtype ~= t.dtype then t = t:cast(dtype) end
+  return t
+end
+
+function methods.float(t) return methods.to(t, "f32") end
+function methods.double(t) return methods.to(t, "f64") end
+function methods.long(t) return methods.to(t, "i64") end
+function methods.bool(t) return t:ne(0) end
+function methods.cpu(t) return methods.to(t, "cpu") end
+
+-- ---- shorthands of ops ----
+
+--- A matrix transposed.
+function methods.t(t)
+  if describe(t).rank ~= 2 then
+    errors.raise("shape", ("t: the tensor has %d dimensions, t() takes matrices; use :transpose(a, b)")
+      :format(info.rank), { op = "t" })
+  end
+  return t:transpose(1, 2)
+end
+
+methods.view = function(t, ...) return t:reshape(...) end
+function methods.std(t, ...) return t:var(...):sqrt() end
+function methods.norm(t) return t:square():sum():sqrt() end
+function methods.masked_fill(t, mask, value) return mask:where(value, t) end
+
+--- Elements of t where mask is true, other's elsewhere: mask:where(t, other) from t's side.
+function methods.expand_as(t, other) return t:expand(properties.shape(other)) end
+function methods.view_as(t, other) return t:reshape(properties.shape(other)) end
+
+-- ---- gradients ----
+
+local backward = require "perilune.backward"
+
+--- Gradients of every leaf that t depends on.
+-- @param gradient of t's shape; may be left out for one element
+-- @param options { retain_graph =, create_graph = }
+function methods.backward(t, gradient, options)
+  if gradient ~= nil and not is_tensor(gradient) then gradient, options = nil, gradient end
+  local status = backward(t._h, gradient and gradient._h or 0, options)
+  if status ~= 0 then ops.fail(status, { name = "backward", inputs = { { name = "the tensor" } } }, t) end
+end
+
+-- ---- indexing ----
+
+local function range_of(part, size)
+  local first, last = part[1] or 1, part[2] or size
+  if first < 0 then first = first + size + 1 end
+  if last < 0 then last = last + size + 1 end
+  return first, last - first + 1, part[3]
+end
+
+--- The view that t[key] names: an integer, or a list of integers (which select), ranges
+-- { first, last, step } (inclusive), {} for all, and index tensors.
+local function view_of(t, key)
+  if type(key) == "number" then return t:select(1, key) end
+  if is_tensor(key) then return t:index_select(key, 1) end
+  local view, axis = t, 1
+  for _, part in ipairs(key) do
+    if type(part) == "number" then
+      view = view:select(axis, part)
+    elseif is_tensor(part) then
+      view, axis = view:index_select(part, axis), axis + 1
+    elseif #part == 0 then
+      axis = axis + 1
+    else
+      local first, length, step = range_of(part, view:size(axis))
+      view, axis = view:narrow(axis, first, length, step or 1), axis + 1
+    end
+  end
+  return view
+end
+
+local function known_names()
+  local names = suggest.keys(methods)
+  for name in pairs(properties) do names[#names + 1] = name end
+  for name, row in pairs(ops.by_name) do
+    if not row.flags.internal then names[#names + 1] = name end
+  end
+  return names
+end
+
+local function op_method(name)
+  local row = ops.by_name[name] or ops.by_name[name:match "^(.*)_$"]
+  if not row or row.flags.internal or #row.inputs == 0 then return nil end
+  local f = ops.functions[name]
+  methods[name] = f
+  return f
+end
+
+function Tensor.__index(t, key)
+  local method = methods[key]
+  if method then return method end
+  local property = properties[key]
+  if property then return property(t) end
+  if type(key) ~= "string" then return view_of(t, key) end
+  method = op_method(key)
+  if method then return method end
+  if key:sub(1, 1) == "_" then return nil end
+  errors.raise("argument", ("tensors have no '%s'%s"):format(key, suggest.hint(key, known_names())),
+    { argument = key })
+end
+
+function Tensor.__newindex(t, key, value)
+  local setter = setters[key]
+  if setter then return setter(t, value) end
+  if type(key) ~= "string" then
+    assign(view_of(t, key), value, "assignment")
+  elseif key:sub(1, 1) == "_" then
+    rawset(t, key, value)
+  else
+    errors.raise("argument", ("tensors have no field '%s' to set"):format(key), { argument = key })
+  end
+end
+
+-- ---- operators ----
+
+local f = ops.functions
+
+function Tensor.__add(a, b) return f.add(a, b) end
+function Tensor.__sub(a, b) return f.sub(a, b) end
+function Tensor.__mul(a, b) return f.mul(a, b) end
+function Tensor.__div(a, b) return f.div(a, b) end
+function Tensor.__pow(a, b) return f.pow(a, b) end
+function Tensor.__unm(a) return f.neg(a) end
+
+function Tensor.__tostring(t) return require("perilune.tensor_text")(t, read) end
+
+function Tensor.__concat(a, b) return tostring(a) .. tostring(b) end
+
+
+tensor.metatable = Tensor
+tensor.wrap = wrap
+tensor.scope = function() return state.scope end
+
+return tensor
