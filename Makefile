@@ -19,10 +19,10 @@ bench: setup-demo all
 	@$(BUILD)/perilune bench/bench.lua
 
 install: all
-	@cmake --install $(BUILD) --prefix $(PREFIX)
+	@cmake --install $(BUILD) --prefix $(abspath $(PREFIX))
 
 uninstall:
-	@cmake -DMANIFEST=$(BUILD)/install_manifest.txt -P cmake/uninstall.cmake
+	@cmake -DPREFIX=$(abspath $(PREFIX)) -P cmake/uninstall.cmake
 
 doc: setup-doc
 	@ldoc --quiet --project Perilune --format markdown --dir $(BUILD)/doc lua/perilune

@@ -1,9 +1,10 @@
-# Removes what `make install` wrote, as its manifest lists it, and the folders of ours that
-# became empty. Folders that other software shares (bin, lib, share) stay.
-if(NOT EXISTS "${MANIFEST}")
-  message(FATAL_ERROR "nothing to uninstall: there is no ${MANIFEST}")
+# Removes what `make install` wrote below PREFIX, as its manifest lists it, and the folders of ours
+# that became empty. Folders that other software shares (bin, lib, share) stay.
+set(manifest "$ENV{DESTDIR}${PREFIX}/share/perilune/install_manifest.txt")
+if(NOT EXISTS "${manifest}")
+  message(FATAL_ERROR "nothing to uninstall: there is no ${manifest}")
 endif()
-file(STRINGS "${MANIFEST}" files)
+file(STRINGS "${manifest}" files)
 set(folders)
 foreach(file IN LISTS files)
   file(REMOVE "$ENV{DESTDIR}${file}")
@@ -14,7 +15,7 @@ foreach(file IN LISTS files)
   endwhile()
 endforeach()
 
-# Deepest first: a longer path is never the parent of a shorter one.
+# Deepest first: a folder sorts before what lies in it.
 list(REMOVE_DUPLICATES folders)
 list(SORT folders ORDER DESCENDING)
 foreach(folder IN LISTS folders)
@@ -23,4 +24,3 @@ foreach(folder IN LISTS folders)
     file(REMOVE_RECURSE "${folder}")
   endif()
 endforeach()
-file(REMOVE "${MANIFEST}")

@@ -16,7 +16,6 @@ if exists(tree .. "/engine/perilune.h") then
     lua = lua,
     lib = tree .. "/build",
     header = tree .. "/engine/perilune.h",
-    accelerators = tree .. "/accelerators",
   }
 end
 
@@ -25,5 +24,4 @@ return {
   lua = lua,
   lib = prefix .. "/lib/perilune",
   header = prefix .. "/include/perilune/perilune.h",
-  accelerators = prefix .. "/share/perilune/accelerators",
 }

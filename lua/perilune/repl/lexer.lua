@@ -40,7 +40,7 @@ function lexer.tokens(source)
       if source:sub(at, at + 1) ~= "--" then break end
       at = comment(source, at) + 1
     end
-    local first, kind, last = at, nil, nil
+    local first, kind, last = at
     local c = source:sub(at, at)
     if c:find("[%a_\128-\255]") then
       kind, last = "name", select(2, source:find("^[%w_\128-\255]+", at))
@@ -58,9 +58,9 @@ function lexer.tokens(source)
 end
 
 --- Looks through a chunk.
--- @return { locals = names declared at the top level, in order, once each; names = set of all names
---   that occur; return_at = first byte of a `return` at the top level, or nil; last, last_at = the last
---   token and its first byte }
+-- @return { locals = names declared at the top level, in order, once each; names = set of all
+--   names that occur; return_at = first byte of a `return` at the top level, or nil;
+--   last, last_at = the last token and its first byte }
 function lexer.scan(source)
   local found = { locals = {}, names = {} }
   local declared = {}

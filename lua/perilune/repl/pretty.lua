@@ -6,8 +6,8 @@ local pretty = {}
 local MAX_DEPTH, MAX_ENTRIES, WIDTH = 3, 40, 78
 
 local keywords = {}
-for word in ("and break do else elseif end false for function goto if in local nil not or repeat " ..
-  "return then true until while"):gmatch("%a+") do keywords[word] = true end
+for word in ("and break do else elseif end false for function goto if in local nil not or " ..
+  "repeat return then true until while"):gmatch("%a+") do keywords[word] = true end
 
 local show
 

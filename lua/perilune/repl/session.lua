@@ -1,7 +1,7 @@
 --- Runs the chunks of a session one by one; `local`s of a chunk's top level last to the next.
--- A chunk is compiled as a function with the earlier locals it names as upvalues, joined to the very
--- variables of the earlier chunks: assigning one changes what closures made before see, and a
--- second `local x` is a new variable, as in one long chunk.
+-- A chunk is compiled as a function with the earlier locals it names as upvalues, joined to the
+-- very variables of the earlier chunks: assigning one changes what closures made before see, and
+-- a second `local x` is a new variable, as in one long chunk.
 
 local errors = require "perilune.errors"
 local lexer = require "perilune.repl.lexer"
@@ -20,25 +20,34 @@ function session.new()
   return setmetatable({ variables = {} }, Session)
 end
 
+--- The source of an input taken as an expression, which may also be written "= x".
+local function as_return(text)
+  return "return " .. (text:match("^%s*=(.*)$") or text)
+end
+
+local function ends_early(source)
+  local chunk, message = loadstring(source, chunk_name)
+  return not chunk and message:find("near '<eof>'", 1, true) ~= nil
+end
+
 --- Whether more lines could complete the text.
 function session.is_incomplete(text)
-  if loadstring("return " .. text, chunk_name) then return false end
-  local chunk, message = loadstring(text, chunk_name)
-  return not chunk and message:find("'<eof>'", 1, true) ~= nil
+  if loadstring(as_return(text), chunk_name) then return false end
+  return ends_early(text) or ends_early(as_return(text))
 end
 
 local function pass(...) return ... end
 
---- Turns an input into a chunk. An expression, also written "= x", returns its values through a call:
--- a tail call in it would lose the line of an error.
+--- Turns an input into a chunk. An expression returns its values through a call: a tail call in it
+-- would lose the line of an error.
 -- @return the chunk and whether it ends in ";", or nil and the message
 local function as_chunk(text)
-  local expression = text:match("^%s*=(.*)$") or text
-  if loadstring("return " .. expression, chunk_name) then
-    local found = lexer.scan(expression)
+  local source = as_return(text)
+  if loadstring(source, chunk_name) then
+    local found = lexer.scan(source)
     local silent = found.last == ";"
-    if silent then expression = expression:sub(1, found.last_at - 1) end
-    return ("return %s(%s\n)"):format(PASS, expression), silent
+    local stop = silent and found.last_at - 1 or found.last_at + #found.last - 1
+    return ("return %s(%s)"):format(PASS, source:sub(#"return " + 1, stop)), silent
   end
   local ok, message = loadstring(text, chunk_name)
   if not ok then return nil, message end
@@ -94,8 +103,8 @@ function Session:compile(text)
 end
 
 --- Runs one input.
--- @return a list of the results to show, with their number n; or nil and what went wrong, an error of
---   `perilune.errors` or the compiler's sentence
+-- @return a list of the results to show, with their number n; or nil and what went wrong, an error
+--   of `perilune.errors` or the compiler's sentence
 function Session:run(text)
   local fn, show = self:compile(text)
   if not fn then return nil, show end
