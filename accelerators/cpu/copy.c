@@ -1,5 +1,5 @@
 /*
-** copy.c -- same dtype, any strides on both sides. A transposed source is read in square tiles, so
+** copy.c -- copy, flip and cat: same dtype, any strides on both sides. A transposed source is read in square tiles, so
 ** that both sides touch whole cache lines.
 */
 #include "view.h"
@@ -100,10 +100,8 @@ static void transpose_copy(const copy_plan *c, int fast) {
   parallel_for(matrices * p.bands, in->count, transpose_band, &p);
 }
 
-KERNEL(copy) {
-  const pl_operand *from = call->in[0], *to = call->out[0];
-  if (from->dtype != to->dtype) return PL_EUNSUPPORTED;
-  if (to->count == 0) return PL_OK;
+void LEVEL(operand_copy)(const pl_operand *from, const pl_operand *to) {
+  if (to->count == 0) return;
   copy_plan p;
   view_open(&p.in, from);
   view_open(&p.out, to);
@@ -111,5 +109,45 @@ KERNEL(copy) {
   if (fast >= 0) transpose_copy(&p, fast);
   else if (to->count <= CHUNK) copy_range(&p, 0, to->count);
   else parallel_for((to->count + CHUNK - 1) / CHUNK, to->count / 4, copy_chunk, &p);
+}
+
+KERNEL(copy) {
+  if (call->in[0]->dtype != call->out[0]->dtype) return PL_EUNSUPPORTED;
+  LEVEL(operand_copy)(call->in[0], call->out[0]);
+  return PL_OK;
+}
+
+/* Reversed axes are walked backwards from their last element. */
+KERNEL(flip) {
+  const pl_dims *axes = &((const pl_flip_attrs *)call->attrs)->axes;
+  pl_operand x = *call->in[0];
+  bool reversed[PL_MAX_RANK];
+  for (int i = 0; i < x.rank; i++) reversed[i] = axes->n == 0;
+  for (int i = 0; i < axes->n && x.rank > 0; i++)
+    reversed[axes->dim[i] < 0 ? axes->dim[i] + x.rank : axes->dim[i]] = true;
+  for (int i = 0; i < x.rank; i++) {
+    if (!reversed[i]) continue;
+    x.offset += (x.sizes[i] - 1) * x.strides[i];
+    x.strides[i] = -x.strides[i];
+    x.dense = 0;
+  }
+  LEVEL(operand_copy)(&x, call->out[0]);
+  return PL_OK;
+}
+
+/* Each tensor into its part of the output. */
+KERNEL(cat) {
+  const pl_operand *out = call->out[0];
+  int axis = ((const pl_cat_attrs *)call->attrs)->axis;
+  if (axis < 0) axis += out->rank;
+  pl_operand part = *out;
+  part.dense = 0;
+  for (int i = 0; i < call->n_in; i++) {
+    const pl_operand *x = call->in[i];
+    part.sizes[axis] = x->sizes[axis];
+    part.count = x->count;
+    LEVEL(operand_copy)(x, &part);
+    part.offset += x->sizes[axis] * out->strides[axis];
+  }
   return PL_OK;
 }

@@ -33,3 +33,6 @@ static inline void view_open(view *v, const pl_operand *o) {
 /* Elements start .. start + n - 1 to or from contiguous memory. */
 void LEVEL(view_gather)(const view *v, int64_t start, int64_t n, char *to);
 void LEVEL(view_scatter)(const view *v, int64_t start, int64_t n, const char *from);
+
+/* to = from: same dtype and count, element by element in row-major order (copy.c). */
+void LEVEL(operand_copy)(const pl_operand *from, const pl_operand *to);
