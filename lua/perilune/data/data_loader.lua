@@ -1,0 +1,98 @@
+--- DataLoader: batches of a dataset, `for batch in loader:batches() do`. Where the dataset has a
+-- source and nobody asks for a collate function, C makes them; else `get` is asked in Lua. The
+-- order depends on (seed, epoch) alone.
+
+local class = require "perilune.class"
+local errors = require "perilune.errors"
+local random = require "perilune.random"
+local BatchSampler = require "perilune.data.batch_sampler"
+local RandomSampler = require "perilune.data.random_sampler"
+local SequentialSampler = require "perilune.data.sequential_sampler"
+local Source = require "perilune.data.source"
+local sample_pass = require "perilune.data.sample_pass"
+local source_pass = require "perilune.data.source_pass"
+
+local DataLoader = class("DataLoader")
+
+DataLoader.options = {
+  { "dataset", type = "table", required = true, doc = "what to make batches of" },
+  { "batch_size", 1, type = "integer", min = 1, doc = "samples of a batch" },
+  { "shuffle", false, doc = "another order each epoch" },
+  { "sampler", type = "table", doc = "the order of the samples; excludes shuffle" },
+  { "batch_sampler", type = "table", doc = "which samples go together; excludes all of the above" },
+  { "drop_last", false, doc = "leave out a last batch that is not full" },
+  { "collate_fn", type = "callable", doc = "makes a batch of a list of samples" },
+  { "seed", type = "integer", doc = "of the order; pl.manual_seed's if not given" },
+  { "prefetch", type = "boolean",
+    doc = "fill batches ahead in a thread; if not given, when one takes over 50 us" },
+  { "device", "cpu", doc = "where the batches are; datasets without a source ignore it" },
+}
+
+local function refuse(message)
+  errors.raise("argument", "DataLoader: " .. message)
+end
+
+local function check_dataset(dataset)
+  if dataset.iterate then return end
+  if not (dataset.size and dataset.get) then
+    refuse("a dataset has size() and get(i), or iterate()")
+  end
+end
+
+local function check_combination(o)
+  if o.sampler and o.shuffle then refuse("give a sampler or shuffle = true, not both") end
+  if o.batch_sampler and (o.sampler or o.shuffle or o.drop_last) then
+    refuse("a batch_sampler decides on sampler, shuffle and drop_last itself")
+  end
+  if o.dataset.iterate and (o.sampler or o.batch_sampler or o.shuffle) then
+    refuse("a dataset with iterate() gives its own order: no sampler, batch_sampler or shuffle")
+  end
+end
+
+local function make_batch_sampler(o)
+  if o.batch_sampler then return o.batch_sampler end
+  local sampler = o.sampler or (o.shuffle and RandomSampler or SequentialSampler)(o.dataset)
+  return BatchSampler{ sampler = sampler, batch_size = o.batch_size or 1, drop_last = o.drop_last }
+end
+
+function DataLoader:init(o)
+  o = DataLoader:check(o)
+  check_dataset(o.dataset)
+  check_combination(o)
+  self.dataset, self.batch_size, self.drop_last = o.dataset, o.batch_size or 1, o.drop_last
+  self.collate_fn, self.seed, self.prefetch = o.collate_fn or nil, o.seed or nil, o.prefetch
+  self.device = o.device or "cpu"
+  if not o.dataset.iterate then self.batch_sampler = make_batch_sampler(o) end
+  self.next_epoch, self.idle_buffers = 1, {}
+end
+
+--- How many batches a pass has; nil where the dataset only iterates.
+function DataLoader:size()
+  return self.batch_sampler and self.batch_sampler:size()
+end
+
+--- Choose the epoch of the next pass, from 1; without this each pass is the next epoch.
+function DataLoader:set_epoch(epoch)
+  self.next_epoch = epoch
+end
+
+-- The source is asked for anew each pass: a dataset may have replaced its tensors. An equal one is
+-- kept, because the buffers of earlier passes belong to it.
+local function source_of(self)
+  if self.collate_fn then return nil end
+  return Source.of(self.dataset)
+end
+
+--- Start a pass.
+-- @return what a `for` loop takes; the second value has `close()`, which ends the pass early
+function DataLoader:batches()
+  local seed, epoch = self.seed or random.initial_seed(), self.next_epoch
+  self.next_epoch = epoch + 1
+  if not self.batch_sampler then return sample_pass.iterated(self, seed, epoch) end
+  local plan = self.batch_sampler:plan(seed, epoch, self.dataset:size())
+  local source = source_of(self)
+  if source and source:size() == self.dataset:size() then return source_pass(self, source, plan) end
+  return sample_pass.planned(self, plan, seed, epoch)
+end
+
+return DataLoader

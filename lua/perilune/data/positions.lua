@@ -1,0 +1,36 @@
+--- Lists of positions as C reads them: int64 arrays, counted from 0. Users count from 1, and only
+-- this file converts.
+
+local ffi = require "ffi"
+local check = require "perilune.check"
+local errors = require "perilune.errors"
+
+local positions = {}
+
+local array_type = ffi.typeof "int64_t[?]"
+
+--- Room for n positions.
+function positions.new(n)
+  return array_type(math.max(n, 1))
+end
+
+--- Convert a Lua list.
+-- @param list integers from 1
+-- @param limit the largest position there is
+-- @param label the caller, in errors
+-- @return int64 array counted from 0, how many
+function positions.from_list(list, limit, label)
+  local n = #list
+  local out = positions.new(n)
+  for i = 1, n do
+    local value = list[i]
+    if type(value) ~= "number" or value % 1 ~= 0 or value < 1 or value > limit then
+      errors.raise("argument", ("%s: index %d is %s; positions are integers from 1 to %d"):format(
+        label, i, check.describe(value), limit), { argument = "indices" })
+    end
+    out[i - 1] = value - 1
+  end
+  return out, n
+end
+
+return positions

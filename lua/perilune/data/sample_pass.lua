@@ -1,0 +1,93 @@
+--- A pass over a dataset that has only `get` (or `iterate`): samples are asked for one by one, with
+-- `math.random` seeded from (seed, epoch, sample) before each, and collated. The tensors of a batch
+-- are new ones and belong to the scope in which the batch was asked for.
+
+local ffi = require "ffi"
+local engine = require "perilune.engine"
+local random = require "perilune.random"
+local tensor = require "perilune.tensor"
+local batch = require "perilune.data.batch"
+local collate = require "perilune.data.collate"
+local C = engine.C
+
+local sample_pass = {}
+
+local words = ffi.new "uint32_t[2]"
+
+-- 53 bits drawn from (seed, epoch, i): what math.randomseed can tell apart.
+local function seed_sample(seed, epoch, i)
+  C.pl_random_fill(seed, random.streams.worker, epoch * 2 ^ 32 + i, 2, words)
+  math.randomseed(words[0] * 2 ^ 21 + words[1] % 2 ^ 21)
+end
+
+-- What get or iterate gave: one table of named fields as it is, anything else as a list.
+local function as_sample(value, ...)
+  if select("#", ...) == 0 and type(value) == "table" and not tensor.is_tensor(value) then
+    return value
+  end
+  return { value, ... }
+end
+
+local function as_batch(value, ...)
+  return batch.make(as_sample(value, ...))
+end
+
+local function make_batch(loader, samples)
+  return as_batch((loader.collate_fn or collate)(samples))
+end
+
+local function next_planned(pass)
+  local plan, b = pass.plan, pass.taken
+  if b >= plan.batches then return nil end
+  local loader, samples = pass.loader, {}
+  local first = b > 0 and tonumber(plan.ends[b - 1]) or 0
+  for at = first, tonumber(plan.ends[b]) - 1 do
+    local i = tonumber(plan.positions[at]) + 1
+    seed_sample(pass.seed, pass.epoch, i)
+    samples[#samples + 1] = as_sample(loader.dataset:get(i))
+  end
+  pass.taken = b + 1
+  return make_batch(loader, samples)
+end
+
+-- One step of the dataset's iterator; nothing once it has ended.
+local function take_sample(pass, value, ...)
+  pass.control = value
+  if value ~= nil then return as_sample(value, ...) end
+end
+
+local function next_iterated(pass)
+  local loader, samples = pass.loader, {}
+  while #samples < loader.batch_size and not pass.over do
+    pass.taken = pass.taken + 1
+    seed_sample(pass.seed, pass.epoch, pass.taken)
+    local sample = take_sample(pass, pass.step(pass.state, pass.control))
+    pass.over = sample == nil
+    samples[#samples + 1] = sample
+  end
+  if #samples == 0 or (loader.drop_last and #samples < loader.batch_size) then return nil end
+  return make_batch(loader, samples)
+end
+
+local Pass = {}
+Pass.__index = Pass
+
+--- Nothing runs behind this pass.
+function Pass.close() end
+
+--- Batches of samples that `dataset:get` gives.
+-- @return what a `for` loop takes
+function sample_pass.planned(loader, plan, seed, epoch)
+  return next_planned, setmetatable({ loader = loader, plan = plan, seed = seed, epoch = epoch,
+    taken = 0 }, Pass)
+end
+
+--- Batches of samples that `dataset:iterate` gives.
+-- @return what a `for` loop takes
+function sample_pass.iterated(loader, seed, epoch)
+  local pass = setmetatable({ loader = loader, seed = seed, epoch = epoch, taken = 0 }, Pass)
+  pass.step, pass.state, pass.control = loader.dataset:iterate(epoch)
+  return next_iterated, pass
+end
+
+return sample_pass

@@ -1,0 +1,53 @@
+--- TensorDataset(t1, t2, ...): sample i is row i of each tensor.
+
+local class = require "perilune.class"
+local check = require "perilune.check"
+local errors = require "perilune.errors"
+local tensor = require "perilune.tensor"
+local Dataset = require "perilune.data.dataset"
+local Source = require "perilune.data.source"
+
+local TensorDataset = class("TensorDataset", Dataset)
+
+local function check_tensor(t, k, first)
+  if not tensor.is_tensor(t) then
+    errors.raise("argument", ("TensorDataset: argument %d must be a tensor, got %s"):format(k,
+      check.describe(t)))
+  elseif t:dim() == 0 then
+    errors.raise("shape", ("TensorDataset: argument %d has no rows, it is a scalar"):format(k))
+  elseif t:size(1) ~= first:size(1) then
+    errors.raise("shape", ("TensorDataset: tensor %d has %d rows and tensor 1 has %d"):format(k,
+      t:size(1), first:size(1)))
+  end
+end
+
+--- @param ... tensors with as many rows, of any dtype and shape; contiguous ones share memory
+function TensorDataset:init(...)
+  self.tensors = { ... }
+  local n = select("#", ...)
+  if n == 0 then errors.raise("argument", "TensorDataset: give it one tensor or more") end
+  for k = 1, n do check_tensor(self.tensors[k], k, self.tensors[1]) end
+  for k = 1, n do self.tensors[k] = self.tensors[k]:detach():contiguous():keep() end
+end
+
+function TensorDataset:size()
+  return self.tensors[1]:size(1)
+end
+
+--- @return row i of each tensor
+function TensorDataset:get(i)
+  self:check_position(i)
+  local rows = {}
+  for k, t in ipairs(self.tensors) do rows[k] = t[i] end
+  return unpack(rows)
+end
+
+function TensorDataset:source()
+  if self.own_source then return self.own_source end
+  local fields = {}
+  for k, t in ipairs(self.tensors) do fields[k] = { t } end
+  self.own_source = Source(fields)
+  return self.own_source
+end
+
+return TensorDataset
