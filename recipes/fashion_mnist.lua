@@ -27,7 +27,7 @@ local options = command_line.parse({
 }, arg, "Trains a small classifier on Fashion-MNIST.")
 
 if options.json then atomic_file.check(options.json) end
-if options.threads then pl.set_num_threads(options.threads) end
+if options.threads then pl.engine.set_threads(options.threads) end
 if options.seed then pl.manual_seed(options.seed) end
 
 -- With --limit a third part takes the images that are not used.
@@ -89,9 +89,9 @@ if options.json then
     seconds_per_epoch = stopwatch.seconds_per_epoch,
     samples_per_second = stopwatch:samples_per_second(),
     time_to_first_update_s = stopwatch.time_to_first_update,
-    peak_rss_bytes = pl.peak_rss(),
+    peak_rss_bytes = pl.engine.peak_rss(),
     seed = trainer.seed,
-    threads = pl.get_num_threads(),
+    threads = pl.engine.threads(),
     perilune_version = pl.version,
   }, { indent = true }) .. "\n")
 end

@@ -189,10 +189,15 @@ local function takes_table(kind)
   return false
 end
 
---- Whether a sole table argument is the all-named form rather than the first required value.
-local function is_named_form(argument, first)
+--- Whether a sole table argument is the all-named form rather than the first required value:
+-- always where that value is no table, else when it names an option.
+local function is_named_form(argument, entries, first)
   if not is_plain_table(argument) then return false end
-  return not first or argument[first.name] ~= nil or not takes_table(first.type)
+  if not first or not takes_table(first.type) then return true end
+  for _, entry in ipairs(entries) do
+    if argument[entry.name] ~= nil then return true end
+  end
+  return false
 end
 
 local function call_form(label, required)
@@ -207,7 +212,7 @@ local function by_name(label, entries, n, ...)
   local required = required_entries(entries)
   local first = ...
   if n == 0 then return {} end
-  if n == 1 and is_named_form(first, required[1]) then return first end
+  if n == 1 and is_named_form(first, entries, required[1]) then return first end
   local given, arguments = {}, { ... }
   for i = 1, n do
     local value, entry = arguments[i], required[i]

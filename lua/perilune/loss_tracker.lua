@@ -20,13 +20,17 @@ function LossTracker:init(device, process_group, on_non_finite)
   self:reset()
 end
 
--- f64 holds the losses of every dtype as they are. The slots are views that live as long as the
--- ring.
+-- f64 holds the losses of every dtype as they are. Ring and slots, which are views of it, belong to
+-- no scope.
 local function make_ring(self)
-  local tensor = require "perilune.tensor"
-  local ring = tensor.zeros({ self.capacity }, { dtype = "f64", device = self.device }):keep()
-  self.ring, self.slots = ring, {}
-  for i = 1, self.capacity do self.slots[i] = ring:select(1, i) end
+  local create, adopt = require "perilune.create", require("perilune.tensor").adopt
+  self.ring = create.zeros({ self.capacity }, { dtype = "f64", device = self.device })
+  adopt(self.ring, 0)
+  self.slots = {}
+  for i = 1, self.capacity do
+    self.slots[i] = self.ring:select(1, i)
+    adopt(self.slots[i], 0)
+  end
 end
 
 --- Forget everything: an epoch begins.

@@ -21,6 +21,8 @@ local prepare = require "perilune.trainer.prepare"
 local run = require "perilune.trainer.run"
 local terminal = require "perilune.terminal"
 
+local is_tensor = require("perilune.tensor").is_tensor
+
 local Trainer = class("Trainer", TrainerPhases)
 
 Trainer.options = options.init
@@ -94,7 +96,8 @@ end
 -- One step.
 
 local function check_output(output)
-  if type(output) ~= "table" or not output.loss or type(output.batch_size) ~= "number" then
+  if type(output) ~= "table" or is_tensor(output) or not is_tensor(output.loss)
+    or type(output.batch_size) ~= "number" then
     errors.raise("user", "calculate_train_batch_loss and calculate_eval_batch_loss must return "
       .. "{ loss = a tensor, model_outputs = anything, batch_size = a number }")
   end
@@ -187,6 +190,7 @@ local function train_batches(self, loader)
   -- Only a loader that could not tell its size ends in the middle of an update.
   if in_group > 0 then update_parameters(self, self.callback_handler) end
   scope:close()
+  if batch ~= nil and type(state) == "table" and state.close then state:close() end
 end
 
 local function eval_batches(self, loader)

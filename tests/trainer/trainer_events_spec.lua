@@ -137,7 +137,7 @@ describe("Trainer events", function()
   end)
 
   it("of Ctrl-C: at the next update edge, through the error's path", function()
-    local interrupting = { on_train_step_start = function() engine.raise_interrupt() end }
+    local interrupting = { on_train_step_start = function() engine.C.pl_interrupt_raise() end }
     local trainer = make(Recorded, { callback, interrupting })
     local ok, err = pcall(trainer.train, trainer,
       { train_dataset = dataset(8), num_epochs = 1, per_device_batch_size = 4 })

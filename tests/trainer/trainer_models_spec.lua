@@ -48,7 +48,7 @@ describe("A layer whose gradient is written in Lua", function()
   end
 
   local Layer = class("Layer", nn.Module)
-  function Layer.forward(_, x) return Swish:apply(x) end
+  function Layer.forward(_, x) return Swish()(x) end
 
   it("trains, with the numbers of the layer made of ops", function()
     local function losses(activation)

@@ -2,13 +2,13 @@ local pl = require "perilune"
 local class, nn, optim, data = pl.class, pl.nn, pl.optim, pl.data
 local Trainer = pl.Trainer
 
-local function make(options)
+local function make(options, class_of)
   options.model = options.model or nn.Linear(3, 1)
   options.loss_func = options.loss_func or nn.MSELoss()
   options.optimizer = options.optimizer or optim.SGD(options.model:parameters(), { lr = 0.1 })
   options.callbacks = options.callbacks or {}
   options.quiet = true
-  return (options.class or Trainer)(options)
+  return (class_of or Trainer)(options)
 end
 
 local function dataset(n)
@@ -63,7 +63,7 @@ describe("Trainer", function()
 
   it("records the sample-weighted mean loss, whatever the accumulation", function()
     for _, accumulation in ipairs{ 1, 2, 4 } do
-      local trainer = make{ class = Means }
+      local trainer = make({}, Means)
       local history = trainer:train{
         train_dataset = numbers(11), eval_dataset = numbers(7), num_epochs = 1,
         per_device_batch_size = 4, gradient_accumulation_steps = accumulation,
@@ -74,7 +74,7 @@ describe("Trainer", function()
   end)
 
   it("reads its losses at least every hundred updates, and loses none", function()
-    local trainer = make{ class = Means }
+    local trainer = make({}, Means)
     local history = trainer:train{
       train_dataset = numbers(257), num_epochs = 1, per_device_batch_size = 1,
     }
@@ -102,7 +102,7 @@ describe("Trainer", function()
   end)
 
   it("leaves every module in the mode an evaluation found it in", function()
-    local model = nn.Sequential{ nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1) }
+    local model = nn.Sequential{ nn.Linear(3, 4), nn.Dropout{ p = 0.5 }, nn.Linear(4, 1) }
     local modes = {}
     local trainer = make{ model = model, callbacks = { {
       on_eval_step_start = function() modes[#modes + 1] = model.training end,
@@ -142,7 +142,7 @@ describe("Trainer", function()
     local options = { train_dataset = numbers(8), num_epochs = 1, per_device_batch_size = 2,
       gradient_accumulation_steps = 2, gradient_clip_value = 0.25 }
     local model = nn.Linear(1, 1)
-    local trainer = make{ class = Counting, model = model }
+    local trainer = make({ model = model }, Counting)
     trainer:train(options)
     assert.are.equal(2, clips)
     assert.is_near(0.25, math.abs(grads[1]:item()), 1e-6)
@@ -195,7 +195,7 @@ describe("Trainer", function()
   end)
 
   it("answers what evaluate measured, and keeps the history", function()
-    local trainer = make{ class = Means }
+    local trainer = make({}, Means)
     trainer:train{ train_dataset = numbers(4), num_epochs = 1 }
     local result = trainer:evaluate{ dataset = numbers(5), per_device_batch_size = 2 }
     assert.is_near(mean_of_squares(5), result.evaluation_loss, 1e-4)
@@ -226,9 +226,9 @@ describe("Trainer", function()
       return output
     end
     local seen
-    local trainer = make{ class = Extra, callbacks = { { on_train_step_end = function(_, _, _, o)
+    local trainer = make({ callbacks = { { on_train_step_end = function(_, _, _, o)
       seen = o.extra
-    end } } }
+    end } } }, Extra)
     trainer:train{ train_dataset = dataset(8), num_epochs = 1 }
     assert.are.equal("kept", seen)
   end)
@@ -252,9 +252,9 @@ end)
 
 describe("Trainer with a seed", function()
   local function losses(seed, threads)
-    pl.set_num_threads(threads or 1)
+    pl.engine.set_threads(threads or 1)
     pl.manual_seed(seed)
-    local model = nn.Sequential{ nn.Linear(20, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 5) }
+    local model = nn.Sequential{ nn.Linear(20, 64), nn.ReLU(), nn.Dropout{ p = 0.2 }, nn.Linear(64, 5) }
     local targets = {}
     for i = 1, 96 do targets[i] = i % 5 + 1 end
     local set = data.TensorDataset(pl.randn(96, 20), pl.tensor(targets, { dtype = "i64" }))
@@ -266,7 +266,7 @@ describe("Trainer with a seed", function()
     return found, noise, weights_of(model)
   end
 
-  after_each(function() pl.set_num_threads(1) end)
+  after_each(function() pl.engine.set_threads(1) end)
 
   it("gives bitwise the same losses, weights and math.random", function()
     local a, noise_a, weights_a = losses(7)
@@ -324,7 +324,7 @@ describe("Trainer refuses", function()
   it("an output without loss", function()
     local Bad = class("Bad", Trainer)
     function Bad.calculate_train_batch_loss(_, batch) return batch[1]:mean() end
-    local trainer = make{ class = Bad }
+    local trainer = make({}, Bad)
     assert.truthy(message(trainer.train, trainer, { train_dataset = dataset(4), num_epochs = 1 })
       :find("must return { loss =", 1, true))
   end)
@@ -347,8 +347,8 @@ describe("A loss that is not finite", function()
       if self.update == 150 then output.loss = output.loss * bad end
       return output
     end
-    return make{ class = Exploding, callbacks = callbacks,
-      optimizer = optim.SGD({ pl.zeros(1):requires_grad_(true) }, { lr = 0.1 }) }
+    return make({ callbacks = callbacks,
+      optimizer = optim.SGD({ pl.zeros(1):requires_grad_(true) }, { lr = 0.1 }) }, Exploding)
   end
   local run = { train_dataset = dataset(200), num_epochs = 3, per_device_batch_size = 2 }
 

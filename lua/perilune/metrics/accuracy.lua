@@ -32,8 +32,8 @@ end
 -- @param targets n positions
 function Accuracy:update(outputs, targets)
   if not self.hits then
-    local tensor = require "perilune.tensor"
-    self.hits = tensor.zeros({}, { dtype = "i64", device = outputs.device }):keep()
+    local create = require "perilune.create"
+    self.hits = create.zeros({}, { dtype = "i64", device = outputs.device }):keep()
   end
   self.hits:add_(hits_of(self, outputs, targets):sum())
   self.count = self.count + targets:numel()

@@ -2,6 +2,7 @@
 -- of an optimizer's parameters, in the order of its groups, and reads nothing from the device.
 
 local context = require "perilune.context"
+local ops = require "perilune.ops"
 
 local gradients = {}
 
@@ -25,10 +26,9 @@ end
 
 -- As PyTorch: every gradient times min(1, limit / (norm + 1e-6)).
 local function clip_norm(grads, limit)
-  local ops = require "perilune.ops"
-  local norm = ops.total_norm(grads)
+  local norm = ops.call("total_norm", { grads })
   local factor = ((norm + 1e-6) ^ -1 * limit):clamp(-math.huge, 1)
-  ops.scale_all(grads, factor)
+  ops.call("scale_all", { grads, factor })
   return norm
 end
 

@@ -3,6 +3,7 @@
 -- the callback and hook it came from.
 
 local context = require "perilune.context"
+local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local modes = require "perilune.trainer.modes"
 local random = require "perilune.random"
@@ -39,9 +40,14 @@ local function set_up(self)
   self.train_scope, self.eval_scope = context.Scope(), context.Scope()
   self.callback_handler.running = nil
   self.callback_handler:rebuild()
+  self.anomaly_before = engine.context.anomaly ~= 0
+  context.detect_anomaly(self.detect_anomaly or self.anomaly_before)
+  context.interrupt_ops_at(2)
 end
 
 local function tear_down(self)
+  context.interrupt_ops_at(1)
+  context.detect_anomaly(self.anomaly_before)
   self.train_scope:close()
   self.eval_scope:close()
   self.saved_modes = modes.restore(self.saved_modes)
