@@ -18,6 +18,8 @@ end
 
 local home = debug.getinfo(1, "S").source:match("^(.*[/\\])") or "@lua/perilune/"
 
+local generated = "=perilune."     -- chunks made at run time, one per op
+
 local kinds = {
   argument = true, shape = true, dtype = true, device = true, out_of_memory = true, io = true,
   format = true, interrupted = true, user = true,
@@ -25,7 +27,7 @@ local kinds = {
 
 --- Whether a chunk (`debug.getinfo(f, "S").source`) is one of Perilune's own files.
 function errors.is_internal(source)
-  return source:sub(1, #home) == home
+  return source:sub(1, #home) == home or source:sub(1, #generated) == generated
 end
 
 --- The user's line: the first Lua level outside lua/perilune/, `skip` such levels further up.

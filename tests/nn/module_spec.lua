@@ -178,7 +178,7 @@ Net(
     assert.are_not.equal(net.head.weight, copy.head.weight)
     local x = pl.rand(5, 4)
     assert.are.same(net(x):totable(), copy(x):totable())
-    pl.no_grad(function() net.head.weight:zero_() end)
+    pl.no_grad(function() net.head.bias:fill_(100) end)
     assert.are_not.same(net(x):totable(), copy(x):totable())
     assert.is_true(copy.head.weight.requires_grad)
     assert.are.equal(#net:parameters(), #copy:parameters())

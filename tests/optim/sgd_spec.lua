@@ -80,7 +80,8 @@ describe("optim.SGD", function()
   it("keeps hyper-parameters per group", function()
     local a, b = leaf { 1 }, leaf { 1 }
     local optimizer = optim.SGD({ { params = { a }, lr = 1 }, { params = { b } } }, { lr = 0.5 })
-    (a + b):sum():backward()
+    local loss = (a + b):sum()
+    loss:backward()
     optimizer:step()
     assert.are.equal(0, a[1]:item())
     assert.are.equal(0.5, b[1]:item())
@@ -117,7 +118,8 @@ describe("optim.SGD", function()
     local optimizer = optim.SGD({ p }, { lr = 0.1, momentum = 0.9 })
     for _ = 1, 3 do
       pl.scope(function()
-        (p * p):sum():backward()
+        local loss = (p * p):sum()
+        loss:backward()
         optimizer:step()
         optimizer:zero_grad()
       end)
@@ -156,8 +158,9 @@ describe("optim.SGD", function()
     local options = { lr = 0.1, momentum = 0.9 }
     local function steps(p, optimizer, n)
       for _ = 1, n do
-        optimizer:zero_grad();
-        (p * p * p):sum():backward()
+        optimizer:zero_grad()
+        local loss = (p * p * p):sum()
+        loss:backward()
         optimizer:step()
       end
     end

@@ -3,7 +3,7 @@
 
 local class = require "perilune.class"
 local context = require "perilune.context"
-local tensor = require "perilune.tensor"
+local create = require "perilune.create"
 local Module = require "perilune.nn.module"
 local Parameter = require("perilune.nn.parameter").Parameter
 local init = require "perilune.nn.initializers"
@@ -23,7 +23,7 @@ function Embedding:init(o)
   o = Embedding:check(o)
   self.num_embeddings, self.embedding_dim = o.num_embeddings, o.embedding_dim
   self.padding_idx = o.padding_idx
-  self.weight = Parameter(tensor.empty { o.num_embeddings, o.embedding_dim })
+  self.weight = Parameter(create.empty { o.num_embeddings, o.embedding_dim })
   init.normal_(self.weight)
   if o.padding_idx then context.no_grad(zero_row, self.weight, o.padding_idx) end
 end

@@ -2,6 +2,7 @@
 -- recording, and returns it. Options may be positional in the documented order or one table.
 
 local check = require "perilune.check"
+local create = require "perilune.create"
 local context = require "perilune.context"
 local errors = require "perilune.errors"
 local tensor = require "perilune.tensor"
@@ -86,7 +87,7 @@ end
 
 --- Copy a table of rows into a tensor of any shape with as many elements.
 local function write(t, rows)
-  local source = tensor.tensor(rows, { dtype = "f64" }):reshape(t.shape)
+  local source = create.tensor(rows, { dtype = "f64" }):reshape(t.shape)
   context.no_grad(t.copy_, t, source)
   return t
 end
@@ -217,7 +218,7 @@ function init.orthogonal_(t, ...)
   local columns = t:numel() / rows
   local wide = columns >= rows
   local draw = wide and { rows, columns } or { columns, rows }
-  local q = tensor.tensor(orthonormalise(tensor.randn(draw, { dtype = "f64" }):totable()),
+  local q = create.tensor(orthonormalise(create.randn(draw, { dtype = "f64" }):totable()),
     { dtype = "f64" })
   if not wide then q = q:t() end
   context.no_grad(t.copy_, t, (q * o.gain):contiguous():reshape(t.shape))
@@ -236,7 +237,7 @@ function init.sparse_(t, ...)
   init.normal_(t, 0, o.std)
   local rows, height = t:totable(), t.shape[1]
   for j = 1, t.shape[2] do
-    local order = tensor.randperm(height):totable()
+    local order = create.randperm(height):totable()
     for k = 1, math.ceil(o.sparsity * height) do rows[tonumber(order[k])][j] = 0 end
   end
   return write(t, rows)

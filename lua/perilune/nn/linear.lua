@@ -3,7 +3,8 @@
 -- 1 / sqrt(in_features).
 
 local class = require "perilune.class"
-local tensor = require "perilune.tensor"
+local create = require "perilune.create"
+local ops = require "perilune.ops"
 local Module = require "perilune.nn.module"
 local Parameter = require("perilune.nn.parameter").Parameter
 local init = require "perilune.nn.initializers"
@@ -20,8 +21,8 @@ function Linear:init(o)
   o = Linear:check(o)
   local options = { dtype = o.dtype }
   self.in_features, self.out_features = o.in_features, o.out_features
-  self.weight = Parameter(tensor.empty({ o.out_features, o.in_features }, options))
-  if o.bias then self.bias = Parameter(tensor.empty({ o.out_features }, options)) end
+  self.weight = Parameter(create.empty({ o.out_features, o.in_features }, options))
+  if o.bias then self.bias = Parameter(create.empty({ o.out_features }, options)) end
   self:reset_parameters()
 end
 
@@ -54,7 +55,9 @@ function Linear:fuse(following)
     or following.forward ~= following.fused_forward then
     return nil
   end
-  return setmetatable({ stands_for = self, activation = activation }, Fused)
+  return setmetatable({
+    stands_for = self, activation = ops.prepare("linear", { activation = activation }),
+  }, Fused)
 end
 
 function Linear:shape_text()

@@ -8,7 +8,7 @@
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local ops = require "perilune.ops"
-local tensor = require "perilune.tensor"
+local create = require "perilune.create"
 local Optimizer = require "perilune.optim.optimizer"
 
 local SGD = class("SGD", Optimizer)
@@ -38,16 +38,29 @@ local function hyper_of(cache, group)
     or cache.dampening ~= group.dampening or cache.weight_decay ~= group.weight_decay then
     cache.lr, cache.momentum = group.lr, group.momentum
     cache.dampening, cache.weight_decay = group.dampening, group.weight_decay
-    local numbers = tensor.tensor({ group.lr, group.momentum, group.dampening,
+    local numbers = create.tensor({ group.lr, group.momentum, group.dampening,
       group.weight_decay }, { dtype = "f64", device = group.params[1].device })
     if cache.hyper then cache.hyper:copy_(numbers) else cache.hyper = numbers:keep() end
   end
   return cache.hyper
 end
 
+-- The attributes of a launch, prepared once for each combination of flags.
+local prepared = {}
+
+local function attributes_of(group, first)
+  local key = (group.nesterov and 1 or 0) + (group.maximize and 2 or 0) + (first and 4 or 0)
+  local at = prepared[key]
+  if not at then
+    at = ops.prepare("sgd_step", { nesterov = group.nesterov, maximize = group.maximize,
+      first = first })
+    prepared[key] = at
+  end
+  return at
+end
+
 local function launch(group, params, grads, momentums, hyper, first)
-  ops.sgd_step(params, grads, momentums, hyper,
-    { nesterov = group.nesterov, maximize = group.maximize, first = first })
+  ops.functions.sgd_step(params, grads, momentums, hyper, attributes_of(group, first))
 end
 
 --- Whether the buffers found at the last step are those of these parameters.
@@ -77,7 +90,7 @@ local function step_anew(self, group, params, grads, cache)
     local state = self:state_of(p)
     local lists = state.momentum_buffer and old or new
     if lists == new then
-      state.momentum_buffer = tensor.empty(p.shape, { dtype = p.dtype, device = p.device }):keep()
+      state.momentum_buffer = create.empty(p.shape, { dtype = p.dtype, device = p.device }):keep()
     end
     add(lists, p, grads[i], state.momentum_buffer)
     cache.seen[i], cache.momentums[i] = p, state.momentum_buffer
