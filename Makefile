@@ -4,7 +4,7 @@ BUILD := build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: all demo test bench install uninstall doc format clean help setup-%
+.PHONY: all demo test bench install uninstall doc clean help setup-%
 
 all: setup-build $(BUILD)/CMakeCache.txt
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -28,9 +28,6 @@ doc: setup-doc
 	@ldoc --quiet --project Perilune --format markdown --dir $(BUILD)/doc lua/perilune
 	@echo "$(BUILD)/doc/index.html"
 
-format:
-	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
-
 clean:
 	@rm -rf $(BUILD) $(BUILD)-*
 
@@ -41,7 +38,6 @@ help:
 	@echo "make bench      measure, against PyTorch where python3 has it (PERILUNE_BENCH_PYTHON)"
 	@echo "make install    install into PREFIX ($(PREFIX)); make uninstall takes it away again"
 	@echo "make doc        the Lua reference, into $(BUILD)/doc"
-	@echo "make format     clang-format every C file"
 	@echo "make clean      remove $(BUILD)/ and its siblings"
 
 setup-%:

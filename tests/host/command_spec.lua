@@ -37,9 +37,9 @@ describe("perilune", function()
     assert.equal("a\n", run({ "-", "a" }, "print(...)").out)
   end)
 
-  it("says its version and LuaJIT's", function()
+  it("says its version, LuaJIT's and what the CPU can do", function()
     local result = run { "--version" }
-    assert.truthy(result.out:find("^perilune %d+%.%d+%.%d+, LuaJIT 2%.1"))
+    assert.truthy(result.out:find("^perilune %d+%.%d+%.%d+, LuaJIT 2%.1[^,]+, .*%w"))
     assert.equal(0, result.code)
   end)
 
@@ -128,6 +128,15 @@ describe("perilune", function()
   local ready = "print('ready') io.stdout:flush() "
 
   before_each(function() os.remove(folder .. "/ready") end)
+
+  it("stops at the next op after one Ctrl-C", function()
+    local result = interrupt("", ready .. [[
+      local pl = require "perilune"
+      local x = pl.ones(4)
+      while true do pl.scope(function() return nil, x:add(1) end) end]], 1)
+    assert.equal(130, result.code)
+    assert.truthy(result.err:find("^perilune: .*interrupted"))
+  end)
 
   it("stops plain Lua code at the second Ctrl-C", function()
     local result = interrupt("-joff", ready .. "while true do end", 2)

@@ -34,9 +34,9 @@ local function run(chunk, message, ...)
 end
 
 local function version()
-  local ffi = require "ffi"
-  ffi.cdef "const char *pl_version(void);"
-  print(("perilune %s, %s"):format(ffi.string(ffi.C.pl_version()), jit.version))
+  local engine = require "perilune.engine"
+  local cpu = require("ffi").string(engine.C.pl_device_description(engine.open "cpu"))
+  print(("perilune %s, %s, %s"):format(engine.version, jit.version, cpu))
 end
 
 --- -joff, -jon, or -j<tool>[=argument,...] as in luajit.
