@@ -4,6 +4,7 @@
 
 local ffi = require "ffi"
 local engine = require "perilune.engine"
+local errors = require "perilune.errors"
 local random = require "perilune.random"
 local tensor = require "perilune.tensor"
 local batch = require "perilune.data.batch"
@@ -36,13 +37,23 @@ local function make_batch(loader, samples)
   return as_batch((loader.collate_fn or collate)(samples))
 end
 
+-- Position number `at` of the plan, from 1.
+local function planned_position(plan, at, size)
+  local i = tonumber(plan.positions[at]) + 1
+  if i > size then
+    errors.raise("argument", ("the sampler asks for sample %d; the dataset has 1 to %d"):format(i,
+      size), { argument = "sampler" })
+  end
+  return i
+end
+
 local function next_planned(pass)
   local plan, b = pass.plan, pass.taken
   if b >= plan.batches then return nil end
-  local loader, samples = pass.loader, {}
+  local loader, samples, size = pass.loader, {}, pass.loader.dataset:size()
   local first = b > 0 and tonumber(plan.ends[b - 1]) or 0
   for at = first, tonumber(plan.ends[b]) - 1 do
-    local i = tonumber(plan.positions[at]) + 1
+    local i = planned_position(plan, at, size)
     seed_sample(pass.seed, pass.epoch, i)
     samples[#samples + 1] = as_sample(loader.dataset:get(i))
   end
