@@ -1,6 +1,7 @@
 --- nn.Flatten: dimensions start_dim to end_dim become one; by default all but the batch's.
 
 local class = require "perilune.class"
+local ops = require "perilune.ops"
 local Module = require "perilune.nn.module"
 
 local Flatten = class("Flatten", Module)
@@ -14,8 +15,18 @@ function Flatten:init(o)
   self.start_dim, self.end_dim = o.start_dim, o.end_dim
 end
 
+-- The op's attributes, prepared once for each pair of dimensions.
+local prepared = {}
+
+local function prepare(first, last, key)
+  prepared[key] = ops.prepare("flatten", { first = first, last = last })
+  return prepared[key]
+end
+
 function Flatten:forward(x)
-  return x:flatten(self.start_dim, self.end_dim)
+  local first, last = self.start_dim, self.end_dim
+  local key = first * 64 + last
+  return x:flatten(prepared[key] or prepare(first, last, key))
 end
 
 function Flatten:extra_repr()

@@ -59,8 +59,12 @@ local function attributes_of(group, first)
   return at
 end
 
+local inputs = {}
+
 local function launch(group, params, grads, momentums, hyper, first)
-  ops.functions.sgd_step(params, grads, momentums, hyper, attributes_of(group, first))
+  inputs[1], inputs[2], inputs[3], inputs[4] = params, grads, momentums, hyper
+  ops.call("sgd_step", inputs, attributes_of(group, first))
+  inputs[1], inputs[2], inputs[3], inputs[4] = nil, nil, nil, nil
 end
 
 --- Whether the buffers found at the last step are those of these parameters.
