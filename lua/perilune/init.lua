@@ -35,7 +35,8 @@ local modules = {
   Trainer = "perilune.trainer", Function = "perilune.function", class = "perilune.class",
   engine = "perilune.engine", errors = "perilune.errors", check = "perilune.check",
   ops = "perilune.ops", json = "perilune.json", context = "perilune.context",
-  random = "perilune.random",
+  random = "perilune.random", RunHistory = "perilune.run_history",
+  InMemoryRunHistory = "perilune.in_memory_run_history",
 }
 
 local function index(_, name)

@@ -6,10 +6,10 @@ local executable = (os.getenv("PERILUNE_LIB") or "build") .. "/perilune"
 local recipe = "recipes/fashion_mnist.lua"
 
 -- Answers the exit code, standard output and standard error.
-local function run(arguments)
+local function run(arguments, prefix)
   local out, err = os.tmpname(), os.tmpname()
-  local status = os.execute(("'%s' %s %s >%s 2>%s </dev/null"):format(executable, recipe, arguments,
-    out, err))
+  local status = os.execute(("%s'%s' %s %s >%s 2>%s </dev/null"):format(prefix or "", executable,
+    recipe, arguments, out, err))
   local texts = {}
   for i, name in ipairs{ out, err } do
     local file = assert(io.open(name))
@@ -89,6 +89,14 @@ describe("recipes/fashion_mnist.lua", function()
     assert.are.equal(1, code)
     assert.truthy(err:find("cannot write /dev/full: No space left on device", 1, true), err)
     assert.are.equal("char device", lfs.attributes("/dev/full", "mode"))
+  end)
+
+  it("ends at the next update after Ctrl-C, with 130", function()
+    local code, _, err = run("--limit 500 --epochs 1000000 --quiet",
+      "timeout --preserve-status -s INT 1 ")
+    assert.are.equal(130, code)
+    assert.truthy(err:find("interrupted in epoch %d+ after update %d+; no state was saved\n$"), err)
+    assert.are.equal(1, select(2, err:gsub("\n", "")), err)
   end)
 
   it("helps", function()

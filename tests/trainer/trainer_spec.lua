@@ -364,6 +364,24 @@ describe("A loss that is not finite", function()
     end
   end)
 
+  it("is traced to the op that made it first, when asked", function()
+    local Faulty = class("Faulty", nn.Module)
+    function Faulty:forward(x)
+      self.calls = (self.calls or 0) + 1
+      return self.calls == 3 and (-x:abs()):log() or x
+    end
+    local function explode(detect_anomaly)
+      local trainer = make{ detect_anomaly = detect_anomaly,
+        model = nn.Sequential{ nn.Linear(3, 4), Faulty(), nn.Linear(4, 1) } }
+      return pcall(trainer.train, trainer, run)
+    end
+    local ok, err = explode(true)
+    assert.is_false(ok)
+    assert.are.same({ "log", 1, 3 }, { err.op, err.epoch, err.update })
+    assert.truthy(err.message:find("^detect_anomaly %(epoch 1, update 3%): Faulty '2'"), err.message)
+    assert.is_true(explode(false))
+  end)
+
   it("does not end a run without that callback, but others hear of it", function()
     local heard = {}
     local trainer = make_exploding(0 / 0, { { on_non_finite_loss = function(_, _, loss, update)

@@ -9,14 +9,21 @@ local modes = require "perilune.trainer.modes"
 local random = require "perilune.random"
 local CallbackHandler = require "perilune.callback_handler"
 
+local function say_where(self, err, what)
+  err.epoch, err.update = self.run_history.current_epoch, self.update
+  err.message = ("%s (epoch %d, update %d): %s"):format(what, err.epoch, err.update, err.message)
+end
+
 -- Runs where the error was raised, with the stack whole.
 local function describe_error(self, err)
   err = errors.handler(err)
+  if err.update then return err end
   local hook = self.callback_handler.running
-  if hook and not err.callback then
+  if hook then
     err.callback, err.hook = CallbackHandler.name_of(hook.callback), hook.event
-    err.message = ("%s:%s (epoch %d, update %d): %s"):format(err.callback, err.hook,
-      self.run_history.current_epoch, self.update, err.message)
+    say_where(self, err, err.callback .. ":" .. err.hook)
+  elseif self.detect_anomaly and err.op then
+    say_where(self, err, "detect_anomaly")
   end
   return err
 end
