@@ -9,7 +9,7 @@
 #include "gemm_tile.h"
 
 enum {
-  ROW_BLOCK = 8 * TILE_ROWS,          /* rows of S a task computes at a time */
+  ROW_BLOCK = 128,                    /* rows of S a task computes at most; packed, within L2 */
   COLUMN_BLOCK = 16 * TILE_COLUMNS,
   K_BLOCK = 256,                      /* a packed tile of S stays in L1 */
   K_WHOLE = 1024,                     /* up to here unpacked S is not cut along k */
@@ -89,14 +89,21 @@ static double dot_cost(const gemm_args *g) {
   return (double)g->m * (double)g->n * ((double)parts(g->k, VL) * slow + 4);
 }
 
-/* Tasks: enough of them to share out, each worth its start. Rows are cut first. */
+INLINE int64_t power_of_two_within(int64_t most) {
+  int64_t x = 1;
+  while (2 * x <= most) x *= 2;
+  return x;
+}
+
+/* Tasks: enough of them to share out, each worth its start, and of one size in numbers that most
+** machines have cores: a fifth task would keep two threads busy for as long as six. */
 static void plan_cut(plan *p) {
   const int64_t work = p->rows * p->columns * p->k;
-  const int64_t wanted = at_least(at_most(work / TASK_WORK, TASKS), 1);
-  const int64_t row_tiles = parts(p->rows, TILE_ROWS), panels = parts(p->columns, TILE_COLUMNS);
-  const int64_t by_rows = at_least(at_most(wanted, row_tiles / 2), 1);
-  const int64_t by_columns = at_least(at_most(wanted / by_rows, panels), 1);
-  p->row_block = at_most(parts(p->rows, by_rows), ROW_BLOCK);
+  const int64_t wanted = at_most(work / TASK_WORK, TASKS);
+  const int64_t panels = parts(p->columns, TILE_COLUMNS);
+  const int64_t by_rows = power_of_two_within(at_most(wanted, parts(p->rows, TILE_ROWS) / 2));
+  const int64_t by_columns = power_of_two_within(at_most(wanted / by_rows, panels));
+  p->row_block = parts(p->rows, round_up(parts(p->rows, ROW_BLOCK), by_rows));
   p->column_block = at_most(parts(panels, by_columns) * TILE_COLUMNS, COLUMN_BLOCK);
 }
 
