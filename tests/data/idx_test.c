@@ -2,24 +2,15 @@
 ** idx_test.c -- idx files, plain and gzip: what is right is read, and every way a file can be wrong
 ** (cut anywhere, any bit flipped, sizes that lie) ends in one sentence and never in a bad read.
 */
+#include "../engine/engine_unit.h"
 #include "data/rows.h"
 #include <libdeflate.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { N = 3, H = 5, W = 4, HEADER = 16, PLAIN = HEADER + N * H * W, ROOM = 4096 };
 
-static int failures;
 static char folder[] = "/tmp/perilune_idx_XXXXXX", path[64];
-
-static void expect(int line, bool ok, const char *what) {
-  if (ok) return;
-  failures++;
-  printf("idx_test.c:%d: %s (last sentence: %s)\n", line, what, pl_error());
-}
-#define EXPECT(condition) expect(__LINE__, condition, #condition)
 
 static void write_file(const uint8_t *bytes, size_t n) {
   FILE *file = fopen(path, "wb");
@@ -64,9 +55,9 @@ static bool fails_with(pl_status expected, const char *word) {
 static void test_good(const uint8_t *plain, const uint8_t *zipped, size_t size) {
   bool same;
   write_file(plain, PLAIN);
-  EXPECT(open_and_load(plain, &same) == PL_OK && same);
+  CHECK(open_and_load(plain, &same) == PL_OK && same);
   write_file(zipped, size);
-  EXPECT(open_and_load(plain, &same) == PL_OK && same);
+  CHECK(open_and_load(plain, &same) == PL_OK && same);
 }
 
 static void test_cut(const uint8_t *bytes, size_t size) {
@@ -74,8 +65,8 @@ static void test_cut(const uint8_t *bytes, size_t size) {
     bool same;
     write_file(bytes, n);
     pl_status s = open_and_load(bytes, &same);
-    EXPECT(s == PL_EFORMAT);
-    EXPECT(strstr(pl_error(), path) != NULL);
+    CHECK(s == PL_EFORMAT);
+    CHECK(strstr(pl_error(), path) != NULL);
   }
 }
 
@@ -87,7 +78,7 @@ static void test_flipped(const uint8_t *plain, const uint8_t *zipped, size_t siz
     bytes[i / 8] ^= (uint8_t)(1 << i % 8);
     write_file(bytes, size);
     pl_status s = open_and_load(plain, &same);
-    EXPECT(s ? s == PL_EFORMAT : same);
+    CHECK(s ? s == PL_EFORMAT : same);
   }
 }
 
@@ -100,22 +91,22 @@ static void with_header(const uint8_t *plain, int at, uint32_t value, size_t n) 
 
 static void test_headers(const uint8_t *plain) {
   with_header(plain, 0, 0x00000801, PLAIN);
-  EXPECT(fails_with(PL_EFORMAT, "wrong magic number: 0x00000801"));
+  CHECK(fails_with(PL_EFORMAT, "wrong magic number: 0x00000801"));
   with_header(plain, 0, 0x00000d03, PLAIN);
-  EXPECT(fails_with(PL_EFORMAT, "wrong magic"));
+  CHECK(fails_with(PL_EFORMAT, "wrong magic"));
   with_header(plain, 4, N + 1, PLAIN);
-  EXPECT(fails_with(PL_EFORMAT, "too short"));
+  CHECK(fails_with(PL_EFORMAT, "too short"));
   with_header(plain, 4, N - 1, PLAIN);
-  EXPECT(fails_with(PL_EFORMAT, "too long"));
+  CHECK(fails_with(PL_EFORMAT, "too long"));
   with_header(plain, 8, 0, PLAIN);
-  EXPECT(fails_with(PL_EFORMAT, "impossible shape"));
+  CHECK(fails_with(PL_EFORMAT, "impossible shape"));
   with_header(plain, 0, 0x00000803, 10);
-  EXPECT(fails_with(PL_EFORMAT, "too short"));
+  CHECK(fails_with(PL_EFORMAT, "too short"));
   uint8_t huge[PLAIN];
   memcpy(huge, plain, PLAIN);
   memset(huge + 4, 0xff, 12);
   write_file(huge, PLAIN);
-  EXPECT(fails_with(PL_EFORMAT, "impossible shape in its header: 4294967295x4294967295"));
+  CHECK(fails_with(PL_EFORMAT, "impossible shape in its header: 4294967295x4294967295"));
 }
 
 /* A trailer and a header that agree on a size no such file can hold. */
@@ -127,7 +118,7 @@ static void test_boasting(const uint8_t *plain) {
   uint32_t boast = HEADER + (0x0c000000u + N) * H * W;
   for (int i = 0; i < 4; i++) zipped[size - 4 + (size_t)i] = (uint8_t)(boast >> 8 * i);
   write_file(zipped, size);
-  EXPECT(fails_with(PL_EFORMAT, "corrupt"));
+  CHECK(fails_with(PL_EFORMAT, "corrupt"));
 }
 
 static void test_two_members(const uint8_t *zipped, size_t size) {
@@ -135,21 +126,21 @@ static void test_two_members(const uint8_t *zipped, size_t size) {
   memcpy(bytes, zipped, size);
   memcpy(bytes + size, zipped, size);
   write_file(bytes, 2 * size);
-  EXPECT(fails_with(PL_EFORMAT, "goes on"));
+  CHECK(fails_with(PL_EFORMAT, "goes on"));
 }
 
 static void test_changed(const uint8_t *plain) {
   pl_rows *rows = NULL;
   write_file(plain, PLAIN);
-  EXPECT(pl_rows_open_idx(path, 3, &rows) == PL_OK);
+  CHECK(pl_rows_open_idx(path, 3, &rows) == PL_OK);
   with_header(plain, 8, W << 8, PLAIN);
-  EXPECT(pl_rows_load(rows) == PL_EFORMAT && strstr(pl_error(), "another header"));
+  CHECK(pl_rows_load(rows) == PL_EFORMAT && strstr(pl_error(), "another header"));
   write_file(plain, PLAIN - 1);
-  EXPECT(pl_rows_load(rows) == PL_EFORMAT && strstr(pl_error(), "bytes now"));
+  CHECK(pl_rows_load(rows) == PL_EFORMAT && strstr(pl_error(), "bytes now"));
   unlink(path);
-  EXPECT(pl_rows_load(rows) == PL_EIO);
+  CHECK(pl_rows_load(rows) == PL_EIO);
   write_file(plain, PLAIN);
-  EXPECT(pl_rows_load(rows) == PL_OK);
+  CHECK(pl_rows_load(rows) == PL_OK);
   pl_rows_free(rows);
 }
 
@@ -157,22 +148,22 @@ static void test_labels(void) {
   const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 4, 0, 9, 3, 10};
   pl_rows *rows = NULL;
   write_file(labels, sizeof labels);
-  EXPECT(pl_rows_open_idx(path, 1, &rows) == PL_OK);
-  EXPECT(rows->info.rank == 0 && rows->info.count == 4 && rows->info.row_bytes == 1);
-  EXPECT(pl_rows_check_labels(rows, 11) == PL_OK);
-  EXPECT(pl_rows_check_labels(rows, 10) == PL_EFORMAT);
-  EXPECT(strstr(pl_error(), "label 10 for sample 4; 10 classes have 0 to 9") != NULL);
+  CHECK(pl_rows_open_idx(path, 1, &rows) == PL_OK);
+  CHECK(rows->info.rank == 0 && rows->info.count == 4 && rows->info.row_bytes == 1);
+  CHECK(pl_rows_check_labels(rows, 11) == PL_OK);
+  CHECK(pl_rows_check_labels(rows, 10) == PL_EFORMAT);
+  CHECK(strstr(pl_error(), "label 10 for sample 4; 10 classes have 0 to 9") != NULL);
   pl_rows_free(rows);
 }
 
 static void test_no_file(void) {
   unlink(path);
-  EXPECT(fails_with(PL_EIO, "cannot open"));
+  CHECK(fails_with(PL_EIO, "cannot open"));
   pl_rows *rows = NULL;
-  EXPECT(pl_rows_open_idx(folder, 3, &rows) == PL_EIO && strstr(pl_error(), "no regular file"));
-  EXPECT(pl_rows_open_idx(path, 9, &rows) == PL_EARGUMENT);
+  CHECK(pl_rows_open_idx(folder, 3, &rows) == PL_EIO && strstr(pl_error(), "no regular file"));
+  CHECK(pl_rows_open_idx(path, 9, &rows) == PL_EARGUMENT);
   write_file((const uint8_t *)"", 0);
-  EXPECT(fails_with(PL_EFORMAT, "empty"));
+  CHECK(fails_with(PL_EFORMAT, "empty"));
 }
 
 /* Noise behind a beginning that looks right. */
@@ -189,7 +180,7 @@ static void test_noise(const uint8_t *plain, const uint8_t *zipped, size_t size)
     bool same;
     write_file(bytes, n);
     pl_status s = open_and_load(plain, &same);
-    EXPECT(s == PL_OK || s == PL_EFORMAT || s == PL_EMEMORY);
+    CHECK(s == PL_OK || s == PL_EFORMAT || s == PL_EMEMORY);
   }
 }
 
@@ -212,6 +203,5 @@ int main(void) {
   test_noise(plain, zipped, size);
   unlink(path);
   rmdir(folder);
-  if (failures == 0) printf("idx: all well\n");
-  return failures > 0;
+  return units_end();
 }

@@ -19,7 +19,8 @@ local function batch_size_of(loader, kwargs, given)
 end
 
 local function updates_per_epoch(loader, accumulation)
-  if loader and loader.size then return math.ceil(loader:size() / accumulation) end
+  local batches = loader and loader.size and loader:size()
+  return batches and math.ceil(batches / accumulation)
 end
 
 -- How many updates the run will make, where that is known.
