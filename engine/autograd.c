@@ -411,14 +411,20 @@ static const char *writer_name(const storage *s) {
   return s->writer >= 0 ? pl_op(s->writer)->name : "a write from outside";
 }
 
+static bool is_changed(const saved *s) {
+  return s->storage && s->storage->version != s->version;
+}
+
+static pl_status changed(const node *n, const saved *s) {
+  return status_fail(PL_EARGUMENT, node_name(n), saved_name(n, s), "backward of %s: its %s was changed "
+                     "in place by %s after %s used it; use the form without _ or :clone()",
+                     node_name(n), saved_name(n, s), writer_name(s->storage), node_name(n));
+}
+
 /* The saved value as a tensor of the open frame. */
 static pl_status unpack(node *n, const saved *s, tensor **out) {
   *out = NULL;
   if (!s->storage) return PL_OK;
-  if (s->storage->version != s->version)
-    return status_fail(PL_EARGUMENT, node_name(n), saved_name(n, s), "backward of %s: its %s was "
-                       "changed in place by %s after %s used it; use the form without _ or :clone()",
-                       node_name(n), saved_name(n, s), writer_name(s->storage), node_name(n));
   tensor *t = tensor_blank();
   if (!t) return PL_EMEMORY;
   t->view = s->view;
@@ -435,6 +441,12 @@ static pl_status already_used(const node *n) {
                      node_name(n));
 }
 
+static bool is_optional(const node *n, const saved *s) {
+  return s->argument < 8 && (pl_op(n->op)->in[(int)s->argument].marks & PL_OPTIONAL);
+}
+
+/* A saved value that changed since is NULL to the rule: an error only where a gradient needs it. An
+** optional one would pass for absent, so it is an error at once. */
 static pl_status run_rule(node *n, tensor **dx, bool *need) {
   const op_row *row = &op_table[n->op];
   tensor *x[n->n_in + 1], *y[PL_MAX_OUT] = { NULL };
@@ -442,9 +454,13 @@ static pl_status run_rule(node *n, tensor **dx, bool *need) {
     x[i] = dx[i] = NULL;
     need[i] = n->edges[i].node != NULL;
   }
+  const saved *stale = NULL;
   for (int k = 0; k < n->n_saved; k++) {
-    tensor *t;
-    pl_status s = unpack(n, &n->saved[k], &t);
+    tensor *t = NULL;
+    bool gone = is_changed(&n->saved[k]);
+    if (gone) stale = &n->saved[k];
+    if (gone && is_optional(n, stale)) return changed(n, stale);
+    pl_status s = gone ? PL_OK : unpack(n, &n->saved[k], &t);
     if (s) return s;
     if (n->saved[k].argument >= 8) y[n->saved[k].argument - 8] = t;
     else x[(int)n->saved[k].argument] = t;
@@ -455,6 +471,8 @@ static pl_status run_rule(node *n, tensor **dx, bool *need) {
   context *c = context_here();
   pl_status s = c->rule_status;
   c->rule_status = PL_OK;
+  for (int i = 0; !s && stale && i < n->n_in; i++)
+    if (need[i] && !dx[i]) s = changed(n, stale);
   return s;
 }
 
@@ -513,9 +531,9 @@ static pl_status start_custom(pl_backward *b, node *n, pl_work *work) {
   if (n->released && n->n_saved) return already_used(n);
   *work = (pl_work){ .ticket = n->ticket, .n_out = n->n_out, .n_in = n->n_in, .n_saved = n->n_saved };
   for (int k = 0; k < n->n_saved; k++) {
-    tensor *t;
+    tensor *t = NULL;
     int32_t mark = frame_open();
-    pl_status s = unpack(n, &n->saved[k], &t);
+    pl_status s = is_changed(&n->saved[k]) ? changed(n, &n->saved[k]) : unpack(n, &n->saved[k], &t);
     if (!s && t) work->saved[k] = tensor_handle(tensor_ref(t));
     frame_close(mark);
     if (s) return s;

@@ -225,8 +225,7 @@ static bool attributes_newer_than_kernel(const call *c) {
   return false;
 }
 
-/* PL_EUNSUPPORTED if this device has no kernel that takes the call. */
-static pl_status run_kernel(call *c, const pl_operand *const *out) {
+static pl_status launch_kernel(call *c, const pl_operand *const *out) {
   int id = c->row->info.id;
   pl_kernel kernel = c->device->kernels[id];
   if (!kernel || attributes_newer_than_kernel(c)) return PL_EUNSUPPORTED;
@@ -249,6 +248,24 @@ static pl_status run_kernel(call *c, const pl_operand *const *out) {
   return s;
 }
 
+/* f on a copy of the list of inputs: what it puts there to compute with (dense copies, copies on
+** another device) has no history, so the tape and later attempts must see the caller's. */
+static pl_status with_own_inputs(call *c, pl_status (*f)(call *, const pl_operand *const *),
+                                 const pl_operand *const *out) {
+  tensor **given = c->x;
+  tensor *x[c->n_x + 1];
+  for (int i = 0; i < c->n_x; i++) x[i] = given[i];
+  c->x = x;
+  pl_status s = f(c, out);
+  c->x = given;
+  return s;
+}
+
+/* PL_EUNSUPPORTED if this device has no kernel that takes the call. */
+static pl_status run_kernel(call *c, const pl_operand *const *out) {
+  return with_own_inputs(c, launch_kernel, out);
+}
+
 static pl_status run_composite(call *c) {
   if (!c->row->info.composite) return PL_EUNSUPPORTED;
   context *here = context_here();
@@ -266,7 +283,8 @@ static pl_status run_composite(call *c) {
 }
 
 /* The CPU computes what this device cannot: operands travel there and back. */
-static pl_status run_on_host(call *c) {
+static pl_status launch_on_host(call *c, const pl_operand *const *out) {
+  (void)out;
   int32_t cpu;
   pl_status s = pl_device_open("cpu", &cpu);
   if (s) return s;
@@ -301,6 +319,8 @@ static pl_status run_on_host(call *c) {
   }
   return s;
 }
+
+static pl_status run_on_host(call *c) { return with_own_inputs(c, launch_on_host, NULL); }
 
 static pl_status run(call *c) {
   pl_status s = PL_OK;
@@ -442,6 +462,21 @@ static pl_status check_outputs(const call *c) {
 
 /* ---- the way through ---- */
 
+/* Lengths of lists among the attributes: a caller in C may have written anything. */
+static pl_status check_vectors(const call *c) {
+  const char *bytes = c->attrs;
+  for (int i = 0; i < 4; i++) {
+    int64_t dims = 0, sizes = 0;
+    if (c->row->dims_at[i] >= 0) dims = ((const pl_dims *)(bytes + c->row->dims_at[i]))->n;
+    if (c->row->sizes_at[i] >= 0) sizes = ((const pl_sizes *)(bytes + c->row->sizes_at[i]))->n;
+    if (dims < 0 || dims > PL_MAX_RANK || sizes < 0 || sizes > PL_MAX_RANK)
+      return status_fail(PL_EARGUMENT, call_name(c), NULL, "%s: an attribute lists %lld dimensions, at "
+                         "most %d are possible", call_name(c), (long long)(dims ? dims : sizes),
+                         PL_MAX_RANK);
+  }
+  return PL_OK;
+}
+
 static pl_status check_call(const call *c, int n_x) {
   context *here = context_here();
   const pl_op_info *op = &c->row->info;
@@ -453,7 +488,9 @@ static pl_status check_call(const call *c, int n_x) {
     if (!c->x[i] && !(argument(c, i)->marks & PL_OPTIONAL))
       return status_fail(PL_EARGUMENT, op->name, argument(c, i)->name, "%s: %s is missing", op->name,
                          argument(c, i)->name);
-  return PL_OK;
+  if (!c->attrs && op->fields[0])
+    return status_fail(PL_EARGUMENT, op->name, NULL, "%s: the attributes are missing", op->name);
+  return c->row->dims_at[0] < 0 && c->row->sizes_at[0] < 0 ? PL_OK : check_vectors(c);
 }
 
 static pl_status apply_call(call *c) {

@@ -76,6 +76,7 @@ bool shape_broadcast(const pl_operand *a, const pl_operand *b, pl_operand *out) 
 }
 
 bool shape_overlaps(const pl_operand *o) {
+  if (o->count == 0) return false;
   for (int i = 0; i < o->rank; i++)
     if (o->sizes[i] > 1 && o->strides[i] == 0) return true;
   return false;

@@ -62,13 +62,39 @@ INFER(arg) {
   return s;
 }
 
-INFER(cumsum) {
+/* Same shape, along one axis, the first attribute; a scalar counts as one line. */
+INFER(along) {
   infer_like(c->out, c->in[0]);
-  if (!dtype_is_float(c->out->dtype)) c->out->dtype = PL_I64;
-  int32_t axis = INFER_ATTRS(cumsum).axis;
+  int32_t axis = *(const pl_dim *)c->attrs;
   if (infer_axis(axis, c->in[0]->rank) < 0 && c->in[0]->rank)
     return infer_axis_error(c, "axis", axis, c->in[0]->rank);
   return PL_OK;
+}
+
+INFER(cumsum) {
+  pl_status s = infer_along(c);
+  if (!dtype_is_float(c->out->dtype)) c->out->dtype = PL_I64;
+  return s;
+}
+
+INFER(along_axes) {
+  bool mask[PL_MAX_RANK];
+  infer_like(c->out, c->in[0]);
+  return infer_mask(c, "axes", &INFER_ATTRS(flip).axes, c->in[0]->rank, mask);
+}
+
+INFER(softmax) {
+  int32_t axis = INFER_ATTRS(softmax).axis;
+  infer_like(c->out, c->in[0]);
+  if (infer_axis(axis, c->in[0]->rank) < 0 && c->in[0]->rank)
+    return infer_axis_error(c, "axis", axis, c->in[0]->rank);
+  return PL_OK;
+}
+
+INFER(flip) {
+  bool mask[PL_MAX_RANK];
+  infer_like(c->out, c->in[0]);
+  return infer_mask(c, "axes", &INFER_ATTRS(flip).axes, c->in[0]->rank, mask);
 }
 
 static pl_sizes sizes_of(const input_shape *s) {

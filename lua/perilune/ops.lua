@@ -286,6 +286,9 @@ function ops.budget() return budget end
 
 local buffer = ffi.new "double[16]"
 
+-- Generated chunks count as files of this folder, so that errors point past them.
+local chunk_name = debug.getinfo(1, "S").source:gsub("%.lua$", "/")
+
 local function compile(row, source)
   local environment = {
     C = C, state = state, Tensor = Tensor, own = function(t) return own(t) end, buffer = buffer,
@@ -298,7 +301,7 @@ local function compile(row, source)
   table.sort(names)
   for i, name in ipairs(names) do values[i] = environment[name] end
   local head = ("local %s = ...\n"):format(table.concat(names, ", "))
-  return assert(loadstring(head .. source, "=perilune." .. row.name))(unpack(values, 1, #names))
+  return assert(loadstring(head .. source, chunk_name .. row.name))(unpack(values, 1, #names))
 end
 
 -- ---- rows with lists ----
