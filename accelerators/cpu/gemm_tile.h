@@ -61,6 +61,14 @@ INLINE void tile_finish(const tile *t, vec sum[TILE_ROWS][TILE_VECTORS], int row
   }
 }
 
+/* A result that is added to is fetched while the product is computed: it left L1 long ago. */
+INLINE void tile_fetch(const tile *t, int rows, int vectors) {
+  EACH_ROW {
+    __builtin_prefetch(t->c + i * t->c_stride);
+    if (vectors * VEC_BYTES > 64) __builtin_prefetch(t->c + i * t->c_stride + VL);
+  }
+}
+
 INLINE void tile_compute(const tile *t, int rows, int vectors, int form, bool masked) {
   vec sum[TILE_ROWS][TILE_VECTORS];
   const int64_t k = t->k, v_stride = t->v_stride;
@@ -68,6 +76,7 @@ INLINE void tile_compute(const tile *t, int rows, int vectors, int form, bool ma
   const real *s = t->s, *v = t->v;
   const vec_mask last = t->last;
   EACH_ROW EACH_VECTOR sum[i][j] = (vec){0};
+  if (t->accumulate) tile_fetch(t, rows, vectors);
 #pragma GCC unroll 1
   for (int64_t p = 0; p < k; p++, s += step, v += v_stride) {
     vec column[TILE_VECTORS];
