@@ -2,6 +2,7 @@
 -- A file returns its class, function or a table that holds several names; a new file needs no
 -- entry anywhere. Reading a name that does not exist is an error with "did you mean".
 
+local class = require "perilune.class"
 local errors = require "perilune.errors"
 local suggest = require "perilune.suggest"
 
@@ -32,23 +33,37 @@ local function files_of(prefix)
   return found
 end
 
-local function candidates(prefix, space, names, wanted)
-  local list = suggest.keys(space)
-  for _, name in ipairs(suggest.keys(names)) do list[#list + 1] = name end
-  local camel = wanted:match("^%u") ~= nil
-  for _, name in ipairs(files_of(prefix)) do
-    list[#list + 1] = camel and camel_case(name) or name
-  end
-  return list
+--- The name under which a file's content is known: its class's, else the file's own.
+local function name_in(prefix, file)
+  local ok, module = pcall(require, prefix .. "." .. file)
+  return ok and class.is_class(module) and class.name_of(module) or file
 end
 
---- What a file gives for a name: the entry of that name if it returned a table of several.
-local function pick(module, name)
-  if type(module) == "table" then
-    local member = rawget(module, name)
-    if member ~= nil then return member end
+local function raise_unknown(prefix, space, names, wanted)
+  local list, file_of = suggest.keys(space), {}
+  for _, name in ipairs(suggest.keys(names)) do list[#list + 1] = name end
+  for _, file in ipairs(files_of(prefix)) do
+    local name = wanted:match("^%u") and camel_case(file) or file
+    file_of[name] = file
+    list[#list + 1] = name
   end
-  return module
+  local best = suggest.closest(wanted, list)
+  local meant = file_of[best] and name_in(prefix, file_of[best]) or best
+  local hint = meant and (" (did you mean '%s'?)"):format(meant) or ""
+  errors.raise("argument", ("%s has no '%s'%s"):format(prefix:match("([^.]+)$"), wanted, hint),
+    { argument = wanted })
+end
+
+--- What a file gives for a name: the entry of that name if it returned a table of several, else
+-- what it returned, unless that is a class of another name (optim.Sgd finds sgd.lua, but no Sgd).
+local function pick(module, name, listed)
+  if type(module) ~= "table" then return module end
+  local member = rawget(module, name)
+  if member ~= nil then return member end
+  if listed then return module end
+  if class.is_class(module) then return class.name_of(module) == name and module or nil end
+  local is_namespace = getmetatable(module) == nil
+  return not (is_namespace and name:find("%u")) and module or nil
 end
 
 --- Make a lazy namespace.
@@ -58,17 +73,13 @@ end
 -- @return a table; fields may also be set in it
 local function lazy(prefix, names)
   names = names or {}
-  local short = prefix:match("([^.]+)$")
   local function index(space, name)
     if type(name) ~= "string" then return nil end
-    local file = prefix .. "." .. (names[name] or snake_case(name))
-    if not package.loaded[file] and not package.searchpath(file, package.path)
-      and not package.preload[file] then
-      local hint = suggest.hint(name, candidates(prefix, space, names, name))
-      errors.raise("argument", ("%s has no '%s'%s"):format(short, name, hint),
-        { argument = name })
+    local file, member = prefix .. "." .. (names[name] or snake_case(name)), nil
+    if package.loaded[file] or package.preload[file] or package.searchpath(file, package.path) then
+      member = pick(require(file), name, names[name])
     end
-    local member = pick(require(file), name)
+    if member == nil then raise_unknown(prefix, space, names, name) end
     rawset(space, name, member)
     return member
   end

@@ -29,6 +29,15 @@ describe("lazy", function()
     assert.truthy(hinted.message:find("(did you mean 'ReLU'?)", 1, true))
   end)
 
+  it("does not take a class of another name for the one asked for", function()
+    local Sgd = require("perilune.class")("SGD")
+    package.preload["lazy_fixture.sgd"] = function() return Sgd end
+    local space = lazy("lazy_fixture")
+    assert.has_error(function() return space.Sgd end)
+    assert.are.equal(Sgd, space.SGD)
+    assert.are.equal(Sgd, lazy("lazy_fixture", { Alias = "sgd" }).Alias)
+  end)
+
   it("suggests files that nobody listed", function()
     local _, e = pcall(function() return lazy("perilune").sugest end)
     assert.truthy(e.message:find("did you mean 'suggest'?", 1, true))
