@@ -89,6 +89,27 @@ describe("optim.SGD", function()
     assert.are.equal(0.5, optimizer.param_groups[2].lr)
   end)
 
+  it("keeps each parameter's momentum when parameters take turns", function()
+    local options = { lr = 0.1, momentum = 0.9 }
+    local function turns(optimizers, a, b)
+      for i = 1, 6 do
+        local p = i % 2 == 0 and a or b
+        local loss = p:square():sum()
+        loss:backward()
+        for _, optimizer in ipairs(optimizers) do
+          optimizer:step()
+          optimizer:zero_grad()
+        end
+      end
+      return { a:item(), b:item() }
+    end
+    local a, b = leaf { 1 }, leaf { 2 }
+    local together = turns({ optim.SGD({ a, b }, options) }, a, b)
+    a, b = leaf { 1 }, leaf { 2 }
+    local apart = turns({ optim.SGD({ a }, options), optim.SGD({ b }, options) }, a, b)
+    assert.are.same(apart, together)
+  end)
+
   it("optimises a head that replaced another", function()
     local model = nn.Sequential { nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2) }
     model[3] = nn.Linear(4, 5)
