@@ -2,8 +2,8 @@
 --
 --   command    build/perilune recipes/fashion_mnist.lua          (make demo runs it)
 --   hardware   any CPU; no accelerator is used
---   time       a few seconds for 8 epochs on two cores
---   expect     a test accuracy of about 0.85 after 8 epochs, the mean of a few seeds
+--   time       5 s for 8 epochs on one thread of a 2.5 GHz Xeon
+--   expect     a test accuracy of 0.84, the mean of three seeds
 --
 -- --help lists the options. With --json it writes what it measured, and only after the whole run.
 
