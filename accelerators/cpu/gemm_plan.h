@@ -16,6 +16,7 @@ enum {
   PANELS_BYTES = 4 << 20,             /* packed V at a time: within L3 */
   OWN_PANELS = 64 * 1024,             /* numbers of V cheaper packed twice than shared */
   STATE = 64 / sizeof(real),
+  PACK_ROWS = 64,                     /* fewer do not pay for packing a V that could be read */
   TASK_WORK = 100 * 1000,             /* multiply-adds worth a task of its own */
   TASKS = 8,                          /* as many as that when rows and columns allow */
 };
@@ -56,14 +57,16 @@ static void plan_orient(plan *p, const gemm_args *g, bool turned) {
   if (p->columns == 1) p->v_cs = 1;
 }
 
-/* Powers of two apart, rows share a few cache sets and push each other out. */
+/* Rows a power of two apart share few sets of L1 (4 KiB a way) and push each other out. */
 static bool stride_collides(int64_t stride, int64_t count) {
-  return count * 64 > 4096 && stride * (int64_t)sizeof(real) % 1024 == 0;
+  const int64_t bytes = stride * (int64_t)sizeof(real);
+  const int64_t power = bytes & -bytes;
+  return count * at_most(power, 4096) > 4 * 4096;
 }
 
 static bool v_needs_packing(const plan *p) {
   if (p->v_cs != 1) return true;
-  if (p->rows < 4 * TILE_ROWS) return false;
+  if (p->rows < PACK_ROWS) return false;
   return p->k * p->columns > 32 * 1024 || stride_collides(p->v_rs, p->k);
 }
 
@@ -76,8 +79,8 @@ static bool s_needs_packing(const plan *p) {
 static double tile_cost(const plan *p) {
   const double rows = (double)p->rows, columns = (double)p->columns, k = (double)p->k;
   const double vectors = (double)parts(p->columns, VL);
-  const double in_flight = (double)(at_most(p->rows, TILE_ROWS) * at_most(parts(p->columns, VL), 2));
-  double cost = rows * vectors * k * (in_flight < 4 ? 4 / in_flight : 1);
+  const int64_t sums = at_most(p->rows, TILE_ROWS) * at_most(parts(p->columns, VL), 2);
+  double cost = rows * vectors * k * (sums < 4 ? 4.0 / (double)sums : 1);
   if (p->v_cs != 1) cost += columns * k * (p->v_rs == 1 ? 0.5 : 2);
   if (p->turned) cost += rows * columns * 0.5;
   return cost;

@@ -110,8 +110,8 @@ static void compute(const product *p, gemm_args *g) {
 
 static void complain(const product *p, const gemm_args *g, const char *what, int64_t i, int64_t j) {
   if (failures++ > 20) return;
-  printf("%s %lldx%lldx%lld strides %lld,%lld %lld,%lld bias %d relu %d: %s at %lld,%lld\n", p->name,
-         (long long)g->m, (long long)g->k, (long long)g->n, (long long)g->a_rs, (long long)g->a_cs,
+  printf("%s %lldx%lldx%lld strides %lld,%lld %lld,%lld bias %d relu %d: %s at %lld,%lld\n",
+         p->name, (long long)g->m, (long long)g->k, (long long)g->n, (long long)g->a_rs, (long long)g->a_cs,
          (long long)g->b_rs, (long long)g->b_cs, g->bias != NULL, (int)g->activation, what,
          (long long)i, (long long)j);
 }
@@ -208,7 +208,9 @@ static void check_not_finite(const product *p, int64_t m, int64_t k, int64_t n, 
 static void check_all(const product *p) {
   check_small(p);
   check_large(p);
-  static const int64_t shapes[][3] = { { 3, 40, 5 }, { 32, 784, 128 }, { 64, 64, 64 }, { 2, 5, 9 } };
+  static const int64_t shapes[][3] = {
+    { 3, 40, 5 }, { 32, 784, 128 }, { 64, 64, 64 }, { 2, 5, 9 },
+  };
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
     check_not_finite(p, shapes[i][0], shapes[i][1], shapes[i][2], ROWS);
     check_not_finite(p, shapes[i][0], shapes[i][1], shapes[i][2], COLUMNS);
