@@ -1,6 +1,6 @@
 /*
-** copy.c -- copy, flip and cat: same dtype, any strides on both sides. A transposed source is read in square tiles, so
-** that both sides touch whole cache lines.
+** copy.c -- copy, flip and cat: same dtype, any strides on both sides. A transposed source is read
+** in square tiles, so that both sides touch whole cache lines.
 */
 #include "view.h"
 #include <string.h>

@@ -5,375 +5,200 @@
 #include "fold.h"
 #include "vec.h"
 
-/* As many elements as an accumulator vector has lanes, in the accumulator's type. */
-#define WIDE(X, A) \
-  static inline v_##A wide_##X##_##A(const void *p, int64_t i) { \
+/* Accumulators and results by the type of the element. */
+#define WIDE_f32 f64
+#define WIDE_f64 f64
+#define WIDE_u8 i64
+#define WIDE_i32 i64
+#define WIDE_i64 i64
+#define WIDE_RESULT_f32 f32
+#define WIDE_RESULT_f64 f64
+#define WIDE_RESULT_u8 i64
+#define WIDE_RESULT_i32 i64
+#define WIDE_RESULT_i64 i64
+#define SAME_f32 f32
+#define SAME_f64 f64
+#define SAME_u8 u8
+#define SAME_i32 i32
+#define SAME_i64 i64
+#define MASK_f32 i32
+#define MASK_f64 i64
+#define MASK_u8 i8
+#define MASK_i32 i32
+#define MASK_i64 i64
+#define TRUTH_f32 u8
+#define TRUTH_f64 u8
+#define TRUTH_u8 u8
+#define TRUTH_i32 u8
+#define TRUTH_i64 u8
+#define LEAST_f32 -INFINITY
+#define LEAST_f64 -INFINITY
+#define LEAST_u8 0
+#define LEAST_i32 INT32_MIN
+#define LEAST_i64 INT64_MIN
+#define MOST_f32 INFINITY
+#define MOST_f64 INFINITY
+#define MOST_u8 UINT8_MAX
+#define MOST_i32 INT32_MAX
+#define MOST_i64 INT64_MAX
+
+/* wide_<X>: as many elements as the accumulator vector has lanes, in its type. */
+#define WIDEN(X, A) \
+  static inline v_##A wide_##X(const void *p, int64_t i) { \
     typedef t_##X part __attribute__((vector_size(lanes_##A * sizeof(t_##X)))); \
     typedef t_##X loose __attribute__((vector_size(lanes_##A * sizeof(t_##X)), aligned(1), \
                                        may_alias)); \
     part x = *(const loose *)((const t_##X *)p + i); \
     return __builtin_convertvector(x, v_##A); \
   }
-WIDE( f32, f64 )
-WIDE( f64, f64 )
-WIDE( u8, i64 )
-WIDE( i32, i64 )
-WIDE( i64, i64 )
+WIDEN( f32, f64 )
+WIDEN( f64, f64 )
+WIDEN( u8, i64 )
+WIDEN( i32, i64 )
+WIDEN( i64, i64 )
 
-#define LARGER(a, x) v_select((x > a) | v_is_nan(x), x, a)
-#define SMALLER(a, x) v_select((x < a) | v_is_nan(x), x, a)
+/* truth_<X>: the mask of elements that are not 0. */
+#define TRUTH(X, M) \
+  static inline v_##M truth_##X(const void *p, int64_t i) { return load_##X(p, i) != 0; }
+TRUTH( f32, i32 )
+TRUTH( f64, i64 )
+TRUTH( u8, i8 )
+TRUTH( i32, i32 )
+TRUTH( i64, i64 )
 
-#define NAME sum_f32
+#define OP sum
+#define ACC_OF WIDE
+#define Y_OF WIDE_RESULT
+#define LOAD_OF wide
+#define STEP(a, x) ((a) + (x))
+#define ACC_START 0
+#define X_NEUTRAL 0
+#define RESULT(a, count) (a)
 #define X f32
-#define ACC f64
-#define Y f32
-#define LOAD(p, i) wide_f32_f64(p, i)
-#define STEP(a, x) ((a) + (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) (t_f32)(a)
 #include "fold_body.h"
-
-#define NAME sum_f64
 #define X f64
-#define ACC f64
-#define Y f64
-#define LOAD(p, i) wide_f64_f64(p, i)
-#define STEP(a, x) ((a) + (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) (t_f64)(a)
 #include "fold_body.h"
-
-#define NAME sum_u8
 #define X u8
-#define ACC i64
-#define Y i64
-#define LOAD(p, i) wide_u8_i64(p, i)
-#define STEP(a, x) ((a) + (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) (t_i64)(a)
 #include "fold_body.h"
-
-#define NAME sum_i32
 #define X i32
-#define ACC i64
-#define Y i64
-#define LOAD(p, i) wide_i32_i64(p, i)
-#define STEP(a, x) ((a) + (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) (t_i64)(a)
 #include "fold_body.h"
-
-#define NAME sum_i64
 #define X i64
-#define ACC i64
-#define Y i64
-#define LOAD(p, i) wide_i64_i64(p, i)
+#include "fold_body.h"
+#include "fold_end.h"
+
+#define OP mean
+#define ACC_OF WIDE
+#define Y_OF SAME
+#define LOAD_OF wide
 #define STEP(a, x) ((a) + (x))
 #define ACC_START 0
 #define X_NEUTRAL 0
-#define RESULT(a, count) (t_i64)(a)
-#include "fold_body.h"
-
-#define NAME prod_f32
+#define RESULT(a, count) ((a) / (count))
 #define X f32
-#define ACC f64
-#define Y f32
-#define LOAD(p, i) wide_f32_f64(p, i)
-#define STEP(a, x) ((a) * (x))
-#define ACC_START 1
-#define X_NEUTRAL 1
-#define RESULT(a, count) (t_f32)(a)
 #include "fold_body.h"
-
-#define NAME prod_f64
 #define X f64
-#define ACC f64
-#define Y f64
-#define LOAD(p, i) wide_f64_f64(p, i)
+#include "fold_body.h"
+#include "fold_end.h"
+
+#define OP prod
+#define ACC_OF WIDE
+#define Y_OF WIDE_RESULT
+#define LOAD_OF wide
 #define STEP(a, x) ((a) * (x))
 #define ACC_START 1
 #define X_NEUTRAL 1
-#define RESULT(a, count) (t_f64)(a)
+#define RESULT(a, count) (a)
+#define X f32
 #include "fold_body.h"
-
-#define NAME prod_u8
+#define X f64
+#include "fold_body.h"
 #define X u8
-#define ACC i64
-#define Y i64
-#define LOAD(p, i) wide_u8_i64(p, i)
-#define STEP(a, x) ((a) * (x))
-#define ACC_START 1
-#define X_NEUTRAL 1
-#define RESULT(a, count) (t_i64)(a)
 #include "fold_body.h"
-
-#define NAME prod_i32
 #define X i32
-#define ACC i64
-#define Y i64
-#define LOAD(p, i) wide_i32_i64(p, i)
-#define STEP(a, x) ((a) * (x))
-#define ACC_START 1
-#define X_NEUTRAL 1
-#define RESULT(a, count) (t_i64)(a)
 #include "fold_body.h"
-
-#define NAME prod_i64
 #define X i64
-#define ACC i64
-#define Y i64
-#define LOAD(p, i) wide_i64_i64(p, i)
-#define STEP(a, x) ((a) * (x))
-#define ACC_START 1
-#define X_NEUTRAL 1
-#define RESULT(a, count) (t_i64)(a)
 #include "fold_body.h"
+#include "fold_end.h"
 
-#define NAME mean_f32
-#define X f32
-#define ACC f64
-#define Y f32
-#define LOAD(p, i) wide_f32_f64(p, i)
-#define STEP(a, x) ((a) + (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) (t_f32)((a) / (count))
-#include "fold_body.h"
-
-#define NAME mean_f64
-#define X f64
-#define ACC f64
-#define Y f64
-#define LOAD(p, i) wide_f64_f64(p, i)
-#define STEP(a, x) ((a) + (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) (t_f64)((a) / (count))
-#include "fold_body.h"
-
-#define NAME max_f32
-#define X f32
-#define ACC f32
-#define Y f32
-#define LOAD(p, i) load_f32(p, i)
-#define STEP(a, x) LARGER(a, x)
-#define ACC_START -INFINITY
-#define X_NEUTRAL -INFINITY
+#define OP max
+#define ACC_OF SAME
+#define Y_OF SAME
+#define LOAD_OF load
+#define STEP(a, x) v_select((x > a) | v_is_nan(x), x, a)
+#define ACC_START P3(LEAST, X)
+#define X_NEUTRAL P3(LEAST, X)
 #define RESULT(a, count) (a)
+#define X f32
 #include "fold_body.h"
-
-#define NAME max_f64
 #define X f64
-#define ACC f64
-#define Y f64
-#define LOAD(p, i) load_f64(p, i)
-#define STEP(a, x) LARGER(a, x)
-#define ACC_START -INFINITY
-#define X_NEUTRAL -INFINITY
-#define RESULT(a, count) (a)
 #include "fold_body.h"
-
-#define NAME max_u8
 #define X u8
-#define ACC u8
-#define Y u8
-#define LOAD(p, i) load_u8(p, i)
-#define STEP(a, x) LARGER(a, x)
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) (a)
 #include "fold_body.h"
-
-#define NAME max_i32
 #define X i32
-#define ACC i32
-#define Y i32
-#define LOAD(p, i) load_i32(p, i)
-#define STEP(a, x) LARGER(a, x)
-#define ACC_START INT32_MIN
-#define X_NEUTRAL INT32_MIN
-#define RESULT(a, count) (a)
 #include "fold_body.h"
-
-#define NAME max_i64
 #define X i64
-#define ACC i64
-#define Y i64
-#define LOAD(p, i) load_i64(p, i)
-#define STEP(a, x) LARGER(a, x)
-#define ACC_START INT64_MIN
-#define X_NEUTRAL INT64_MIN
-#define RESULT(a, count) (a)
 #include "fold_body.h"
+#include "fold_end.h"
 
-#define NAME min_f32
+#define OP min
+#define ACC_OF SAME
+#define Y_OF SAME
+#define LOAD_OF load
+#define STEP(a, x) v_select((x < a) | v_is_nan(x), x, a)
+#define ACC_START P3(MOST, X)
+#define X_NEUTRAL P3(MOST, X)
+#define RESULT(a, count) (a)
 #define X f32
-#define ACC f32
-#define Y f32
-#define LOAD(p, i) load_f32(p, i)
-#define STEP(a, x) SMALLER(a, x)
-#define ACC_START INFINITY
-#define X_NEUTRAL INFINITY
-#define RESULT(a, count) (a)
 #include "fold_body.h"
-
-#define NAME min_f64
 #define X f64
-#define ACC f64
-#define Y f64
-#define LOAD(p, i) load_f64(p, i)
-#define STEP(a, x) SMALLER(a, x)
-#define ACC_START INFINITY
-#define X_NEUTRAL INFINITY
-#define RESULT(a, count) (a)
 #include "fold_body.h"
-
-#define NAME min_u8
 #define X u8
-#define ACC u8
-#define Y u8
-#define LOAD(p, i) load_u8(p, i)
-#define STEP(a, x) SMALLER(a, x)
-#define ACC_START UINT8_MAX
-#define X_NEUTRAL UINT8_MAX
-#define RESULT(a, count) (a)
 #include "fold_body.h"
-
-#define NAME min_i32
 #define X i32
-#define ACC i32
-#define Y i32
-#define LOAD(p, i) load_i32(p, i)
-#define STEP(a, x) SMALLER(a, x)
-#define ACC_START INT32_MAX
-#define X_NEUTRAL INT32_MAX
-#define RESULT(a, count) (a)
 #include "fold_body.h"
-
-#define NAME min_i64
 #define X i64
-#define ACC i64
-#define Y i64
-#define LOAD(p, i) load_i64(p, i)
-#define STEP(a, x) SMALLER(a, x)
-#define ACC_START INT64_MAX
-#define X_NEUTRAL INT64_MAX
-#define RESULT(a, count) (a)
 #include "fold_body.h"
+#include "fold_end.h"
 
-#define NAME any_f32
-#define X f32
-#define ACC i32
-#define Y u8
-#define LOAD(p, i) (load_f32(p, i) != 0)
+#define OP any
+#define ACC_OF MASK
+#define Y_OF TRUTH
+#define LOAD_OF truth
 #define STEP(a, x) ((a) | (x))
 #define ACC_START 0
 #define X_NEUTRAL 0
 #define RESULT(a, count) ((a) != 0)
-#include "fold_body.h"
-
-#define NAME any_f64
-#define X f64
-#define ACC i64
-#define Y u8
-#define LOAD(p, i) (load_f64(p, i) != 0)
-#define STEP(a, x) ((a) | (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) ((a) != 0)
-#include "fold_body.h"
-
-#define NAME any_u8
-#define X u8
-#define ACC i8
-#define Y u8
-#define LOAD(p, i) (load_u8(p, i) != 0)
-#define STEP(a, x) ((a) | (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) ((a) != 0)
-#include "fold_body.h"
-
-#define NAME any_i32
-#define X i32
-#define ACC i32
-#define Y u8
-#define LOAD(p, i) (load_i32(p, i) != 0)
-#define STEP(a, x) ((a) | (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) ((a) != 0)
-#include "fold_body.h"
-
-#define NAME any_i64
-#define X i64
-#define ACC i64
-#define Y u8
-#define LOAD(p, i) (load_i64(p, i) != 0)
-#define STEP(a, x) ((a) | (x))
-#define ACC_START 0
-#define X_NEUTRAL 0
-#define RESULT(a, count) ((a) != 0)
-#include "fold_body.h"
-
-#define NAME all_f32
 #define X f32
-#define ACC i32
-#define Y u8
-#define LOAD(p, i) (load_f32(p, i) != 0)
-#define STEP(a, x) ((a) & (x))
-#define ACC_START -1
-#define X_NEUTRAL 1
-#define RESULT(a, count) ((a) != 0)
 #include "fold_body.h"
-
-#define NAME all_f64
 #define X f64
-#define ACC i64
-#define Y u8
-#define LOAD(p, i) (load_f64(p, i) != 0)
-#define STEP(a, x) ((a) & (x))
-#define ACC_START -1
-#define X_NEUTRAL 1
-#define RESULT(a, count) ((a) != 0)
 #include "fold_body.h"
-
-#define NAME all_u8
 #define X u8
-#define ACC i8
-#define Y u8
-#define LOAD(p, i) (load_u8(p, i) != 0)
-#define STEP(a, x) ((a) & (x))
-#define ACC_START -1
-#define X_NEUTRAL 1
-#define RESULT(a, count) ((a) != 0)
 #include "fold_body.h"
-
-#define NAME all_i32
 #define X i32
-#define ACC i32
-#define Y u8
-#define LOAD(p, i) (load_i32(p, i) != 0)
-#define STEP(a, x) ((a) & (x))
-#define ACC_START -1
-#define X_NEUTRAL 1
-#define RESULT(a, count) ((a) != 0)
 #include "fold_body.h"
-
-#define NAME all_i64
 #define X i64
-#define ACC i64
-#define Y u8
-#define LOAD(p, i) (load_i64(p, i) != 0)
+#include "fold_body.h"
+#include "fold_end.h"
+
+#define OP all
+#define ACC_OF MASK
+#define Y_OF TRUTH
+#define LOAD_OF truth
 #define STEP(a, x) ((a) & (x))
 #define ACC_START -1
 #define X_NEUTRAL 1
 #define RESULT(a, count) ((a) != 0)
+#define X f32
 #include "fold_body.h"
+#define X f64
+#include "fold_body.h"
+#define X u8
+#include "fold_body.h"
+#define X i32
+#include "fold_body.h"
+#define X i64
+#include "fold_body.h"
+#include "fold_end.h"
 
 #define ENTRY(op) { [PL_BOOL] = &fold_##op##_u8, [PL_U8] = &fold_##op##_u8, \
   [PL_I32] = &fold_##op##_i32, [PL_I64] = &fold_##op##_i64, [PL_F32] = &fold_##op##_f32, \

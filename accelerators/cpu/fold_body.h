@@ -1,10 +1,13 @@
 /*
-** fold_body.h -- the functions of one fold. The includer defines NAME, X and ACC (suffixes of the
-** element's and the accumulator's vector type), Y (the result's), LOAD(p, i), STEP(a, x) on
-** accumulator vectors, ACC_START, X_NEUTRAL and RESULT(a, count); all are undefined at the end.
+** fold_body.h -- the functions of one fold on elements of type X. The includer defines for an op
+** OP, ACC_OF (which accumulator: WIDE_, SAME_ or MASK_), Y_OF (which result), LOAD(X) (gives
+** load(p, i) of an accumulator vector), STEP(a, x), ACC_START, X_NEUTRAL and RESULT; X is undefined
+** at the end.
 */
 #define P3_(a, b) a##_##b
 #define P3(a, b) P3_(a, b)
+#define NAME P3(OP, X)
+#define ACC P3(ACC_OF, X)
 #define F(part) P3(NAME, part)
 #define A_T P3(t, ACC)
 #define A_V P3(v, ACC)
@@ -12,6 +15,7 @@
 #define A_LOAD P3(load, ACC)
 #define A_STORE P3(store, ACC)
 #define X_T P3(t, X)
+#define LOAD P3(LOAD_OF, X)
 
 static void F(start)(void *acc, int64_t n) {
   A_T *a = acc;
@@ -97,7 +101,7 @@ static void F(columns)(const void *x, int64_t stride, int64_t rows, int64_t n, v
 
 static void F(finish)(const void *acc, int64_t n, double count, void *out, int64_t out_stride) {
   const A_T *a = acc;
-  P3(t, Y) *y = out;
+  P3(t, P3(Y_OF, X)) *y = out;
   (void)count;
   for (int64_t i = 0; i < n; i++) y[i * out_stride] = RESULT(a[i], count);
 }
@@ -118,11 +122,6 @@ static const fold P3(fold, NAME) = {
 #undef A_STORE
 #undef X_T
 #undef NAME
-#undef X
 #undef ACC
-#undef Y
 #undef LOAD
-#undef STEP
-#undef ACC_START
-#undef X_NEUTRAL
-#undef RESULT
+#undef X

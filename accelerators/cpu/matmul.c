@@ -5,6 +5,27 @@
 #include "cpu.h"
 #include "gemm.h"
 
+/* Integers: plain loops along rows of b, wrapping around. They need no scratch. */
+#define GEMM_INTEGER(name, type) \
+  static void gemm_##name(const gemm_args *g) { \
+    const type *a = g->a, *b = g->b; \
+    type *c = g->c; \
+    for (int64_t i = 0; i < g->m; i++) { \
+      for (int64_t j = 0; j < g->n; j++) c[i * g->ldc + j] = 0; \
+      for (int64_t p = 0; p < g->k; p++) \
+        for (int64_t j = 0; j < g->n; j++) \
+          c[i * g->ldc + j] += a[i * g->a_rs + p * g->a_cs] * b[p * g->b_rs + j * g->b_cs]; \
+    } \
+  }
+GEMM_INTEGER( u8, uint8_t )
+GEMM_INTEGER( i32, int32_t )
+GEMM_INTEGER( i64, int64_t )
+
+static size_t no_scratch(const gemm_args *g) {
+  (void)g;
+  return 0;
+}
+
 typedef struct product {
   gemm_args args;                    /* of the first matrix; scratch not set */
   int64_t size;                      /* bytes of an element */
@@ -55,16 +76,21 @@ static void product_collapse(product *p) {
   }
 }
 
-static pl_status product_all(product *p, int32_t dtype) {
-  if (dtype == PL_F32) {
-    p->gemm = LEVEL(gemm_f32);
-    p->gemm_scratch = LEVEL(gemm_f32_scratch);
-  } else if (dtype == PL_F64) {
-    p->gemm = LEVEL(gemm_f64);
-    p->gemm_scratch = LEVEL(gemm_f64_scratch);
-  } else {
-    return PL_EUNSUPPORTED;
+static bool choose_gemm(product *p, int32_t dtype) {
+  p->gemm_scratch = dtype == PL_F32 ? LEVEL(gemm_f32_scratch)
+                  : dtype == PL_F64 ? LEVEL(gemm_f64_scratch) : no_scratch;
+  switch (dtype) {
+    case PL_F32: p->gemm = LEVEL(gemm_f32); return true;
+    case PL_F64: p->gemm = LEVEL(gemm_f64); return true;
+    case PL_U8: p->gemm = gemm_u8; return true;
+    case PL_I32: p->gemm = gemm_i32; return true;
+    case PL_I64: p->gemm = gemm_i64; return true;
+    default: return false;
   }
+}
+
+static pl_status product_all(product *p, int32_t dtype) {
+  if (!choose_gemm(p, dtype)) return PL_EUNSUPPORTED;
   p->size = dtype_size(dtype);
   product_collapse(p);
   p->count = 1;

@@ -2,13 +2,14 @@
 #include "walk.h"
 
 #define ZERO v_splat(x, 0)
+#define SQRT_HALF 0.70710678118654752440
 
 /* ---- one operand ---- */
 UNARY( neg, 2, NULL, -x )
 UNARY( abs, 2, NULL, v_select(x < 0, -x, x) )
 UNARY( square, 2, NULL, x * x )
 UNARY( relu, 2, NULL, v_select(x <= 0, ZERO, x) )
-UNARY( sign, 2, NULL, v_select(x > 0, v_splat(x, 1), v_select(x < 0, -v_splat(x, 1), ZERO)) )
+UNARY( sign, 2, loop_sign_u8, v_select(x > 0, v_splat(x, 1), v_select(x < 0, -v_splat(x, 1), x)) )
 UNARY_FLOAT( exp, 5, v_exp(x) )
 UNARY_FLOAT( expm1, 8, v_expm1(x) )
 UNARY_FLOAT( log, 6, v_log(x) )
@@ -25,8 +26,9 @@ UNARY_FLOAT( floor, 20, v_libm(floor, x) )
 UNARY_FLOAT( ceil, 20, v_libm(ceil, x) )
 UNARY_FLOAT( round, 20, v_libm(rint, x) )
 UNARY_FLOAT( softplus, 20, v_select(x > 0, x, ZERO) + v_log1p(v_exp(v_select(x > 0, -x, x))) )
-UNARY_FLOAT( silu, 10, x * v_sigmoid(x) )
-UNARY_FLOAT( gelu, 15, 0.5f * x * (1.0f + v_erf(x * v_splat(x, 0.70710678118654752440))) )
+UNARY_FLOAT( silu, 10, v_select(x == -INFINITY, -ZERO, x * v_sigmoid(x)) )
+UNARY_FLOAT( gelu, 15, v_select(x == -INFINITY, -ZERO,
+                                0.5f * x * (1.0f + v_erf(x * v_splat(x, SQRT_HALF)))) )
 UNARY_TEST( isfinite, 2, (x - x) == 0 )
 UNARY_TEST( logical_not, 2, x == 0 )
 
