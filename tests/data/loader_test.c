@@ -163,6 +163,23 @@ static void versions(void) {
   drop(&f);
 }
 
+/* Who looks at a batch after its time sees another version once it is given out again. */
+static void versions_ahead(void) {
+  fixture f = make(make_source(), PL_AHEAD_ALWAYS);
+  pl_tensor_info info;
+  pl_batch batch;
+  int64_t seen[PL_LOADER_SLOTS + 1];
+  start(&f);
+  for (int b = 0; b <= PL_LOADER_SLOTS; b++) {
+    OK(pl_loader_next(f.loader, &batch));
+    OK(pl_tensor_describe(f.images[0], &info));
+    seen[b] = info.version;
+  }
+  CHECK(batch.slot == 0);
+  CHECK(seen[1] == seen[0] && seen[2] > seen[1] && seen[3] == seen[2] && seen[4] > seen[3]);
+  drop(&f);
+}
+
 static void wrong_plans(void) {
   fixture f = make(make_source(), PL_AHEAD_NEVER);
   int64_t *positions, *ends;
@@ -239,6 +256,7 @@ int main(void) {
   UNIT(passes);
   UNIT(leaving);
   UNIT(versions);
+  UNIT(versions_ahead);
   UNIT(wrong_plans);
   UNIT(wrong_buffers);
   UNIT(thread_fails);
