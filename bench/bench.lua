@@ -13,7 +13,7 @@ local rows = require "rows"
 local Runner = require "runner"
 
 local options = command_line.parse({
-  { "rows", type = "string", doc = "names of the rows to run, with commas between; all if not given" },
+  { "rows", type = "string", doc = "names of the rows to run, commas between" },
   { "repeats", 3, type = "integer", min = 1, doc = "processes per side and row" },
   { "no_peers", false, doc = "do not run the peers" },
   { "json", type = "string", doc = "where to write the results (build/bench.json)" },

@@ -20,17 +20,17 @@ static double now(void) {
 }
 
 /* CHAINS independent chains hide the latency of the FMA units; answers flops done. */
-#define FMA_LOOP(name, type, lanes, target_options)                                             \
-  typedef float type __attribute__((vector_size(lanes * 4)));                                   \
-  __attribute__((target(target_options), noinline)) static double name(float *sink) {           \
-    type c[CHAINS] = {0}, x, y;                                                                 \
-    for (int i = 0; i < lanes; i++) x[i] = 0.999f, y[i] = 1e-3f;                                \
-    for (long r = 0; r < ROUNDS; r++) {                                                         \
-      __asm__ volatile("" : "+x"(x), "+x"(y));                                                  \
-      _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) c[k] = c[k] * x + y;            \
-    }                                                                                           \
-    for (int k = 0; k < CHAINS; k++) *sink += c[k][0];                                          \
-    return 2.0 * lanes * CHAINS * ROUNDS;                                                       \
+#define FMA_LOOP(name, type, lanes, target_options) \
+  typedef float type __attribute__((vector_size(lanes * 4))); \
+  __attribute__((target(target_options), noinline)) static double name(float *sink) { \
+    type c[CHAINS] = {0}, x, y; \
+    for (int i = 0; i < lanes; i++) x[i] = 0.999f, y[i] = 1e-3f; \
+    for (long r = 0; r < ROUNDS; r++) { \
+      __asm__ volatile("" : "+x"(x), "+x"(y)); \
+      _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) c[k] = c[k] * x + y; \
+    } \
+    for (int k = 0; k < CHAINS; k++) *sink += c[k][0]; \
+    return 2.0 * lanes * CHAINS * ROUNDS; \
   }
 
 #if defined(__x86_64__)

@@ -1,6 +1,6 @@
--- An epoch of 50,000 images of Fashion-MNIST through Trainer and DataLoader, shuffled, batch 32, one
--- thread, in turn with a plain loop of the same steps on batches already in memory. Prints seconds
--- of both, and the median of the ratio of neighbours.
+-- An epoch of 50,000 images of Fashion-MNIST through Trainer and DataLoader, shuffled, batch 32,
+-- one thread, in turn with a plain loop of the same steps on batches already in memory. Prints
+-- seconds of both, and the median of the ratio of neighbours.
 
 package.path = "./bench/ours/?.lua;" .. package.path
 local pl = require "perilune"

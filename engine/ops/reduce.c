@@ -35,7 +35,8 @@ INFER(reduce) {
   const reduce_attrs *at = c->attrs;
   bool keepdim = c->op->id == OP_var ? INFER_ATTRS(var).keepdim : at->keepdim;
   pl_status s = reduce_shape(c, &at->axes, keepdim);
-  if (!s && (c->op->id == OP_max || c->op->id == OP_min)) s = refuse_empty(c, &at->axes);
+  int id = c->op->id;
+  if (!s && (id == OP_max || id == OP_min || id == OP_logsumexp)) s = refuse_empty(c, &at->axes);
   return s;
 }
 

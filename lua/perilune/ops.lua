@@ -352,7 +352,10 @@ local function list_function(row)
   return function(...)
     local inputs = { ... }
     local at = row.defaults
-    if inputs[n + 1] ~= nil then at = row.fill(unpack(inputs, n + 1, n + MAX_ATTRIBUTES)) end
+    if inputs[n + 1] ~= nil then
+      if not row.fill then too_many(row, inputs[n + 1]) end
+      at = row.fill(unpack(inputs, n + 1, n + MAX_ATTRIBUTES))
+    end
     return call_lists(row, inputs, at)
   end
 end
@@ -378,6 +381,7 @@ function ops.call(name, inputs, options)
   local row = ops.by_name[name]
   if not row then errors.raise("argument", ("there is no op '%s'"):format(tostring(name))) end
   if row.has_lists then
+    if options and not row.fill then too_many(row, options) end
     return call_lists(row, inputs, options and row.fill(options) or row.defaults)
   end
   local n = #row.inputs

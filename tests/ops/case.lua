@@ -64,6 +64,7 @@ local function fill_one(spec, k, dtype, others)
   elseif spec.log_sum_of then
     local x = others[spec.log_sum_of]
     data = require("tests.ops.reference").logsumexp({ axes = { 2 } }, x).data
+    dtype = floating[dtype] and dtype or "f32"
   else
     data = distinct(array.count(spec.shape), spec.low, spec.high, k)
     if not floating[dtype] then data = whole(data, dtype) end

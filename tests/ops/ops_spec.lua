@@ -25,11 +25,12 @@ end
 
 local function is_pointwise_method(row)
   return row.flags.pointwise and not row.flags.internal and row.name ~= "cast"
+    and row.name ~= "copy"
 end
 
 local function requires_tensor(row)
   for _, input in ipairs(row.inputs) do
-    if not input.optional then return true end
+    if not input.optional and not input.list then return true end
   end
   return false
 end
@@ -85,7 +86,7 @@ for _, row in ipairs(ops.list) do
           check.gradient(row, sample, "dense")
           if options(sample).dense then return end
           check.gradient(row, sample, "transposed")
-          check.gradient(row, sample, "expanded")
+          if options(sample).ties ~= false then check.gradient(row, sample, "expanded") end
         end)
       end)
     end
@@ -101,16 +102,18 @@ for _, row in ipairs(ops.list) do
         end
       end
       if requires_tensor(row) then
-        check.fails(row, "no input", function() ops.call(row.name, {}, {}) end)
+        check.fails(row, "no input", function() ops.call(row.name, {}) end)
         check.fails(row, "a string as input", function()
           local inputs = {}
-          for k, input in ipairs(row.inputs) do inputs[k] = input.list and { "seven" } or "seven" end
-          ops.call(row.name, inputs, {})
+          for k, input in ipairs(row.inputs) do
+            inputs[k] = input.list and { "seven" } or "seven"
+          end
+          ops.call(row.name, inputs)
         end)
       end
       local first = (samples[row.name] or {})[1]
       local attributes = { sizzes = { 2 } }
-      for name, value in pairs(first and first[2] or {}) do attributes[name] = value end
+      for name, value in pairs(first[2] or {}) do attributes[name] = value end
       check.fails(row, "an unknown attribute", function()
         check.call(row, case.each(case.fill(first[1], "f32"), case.tensor), attributes)
       end)
@@ -135,7 +138,7 @@ describe("special values", function()
       it("reach " .. row.name .. " as IEEE asks", function()
         for _, dtype in ipairs{ "f32", "f64" } do
           local x = array.new({ #values }, values, dtype)
-          local out = case.read(ops.call(row.name, { case.tensor(x) }, {}))
+          local out = case.read(ops.call(row.name, { case.tensor(x) }))
           check.same(out, references[row.name]({}, x), dtype == "f32" and 1e-5 or 1e-12,
             row.name .. " " .. dtype)
         end

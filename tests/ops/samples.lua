@@ -6,7 +6,8 @@
 --   positions(shape, n)        1..n; { ... } as n gives the values
 --   list{ ... }                for a starred input; false: an optional one left out
 -- Options: dense = true (only dense inputs make sense), wrong = true (the call must fail),
--- floats = true (no integer dtypes), grad = false (values only).
+-- floats = true (no integer dtypes), grad = false (values only),
+-- ties = false (no gradient where elements are equal), constant = { [3] = true } (input 3 has none).
 
 local function x(shape, low, high) return { shape = shape, low = low or -2, high = high or 2 } end
 local function few(shape) return { shape = shape, few = true } end
@@ -50,6 +51,15 @@ local function binary(low, high, options)
   return cases
 end
 
+--- The same cases for a row that takes no integers.
+local function floats(cases)
+  for _, case in ipairs(cases) do
+    case[3] = case[3] or {}
+    case[3].floats = true
+  end
+  return cases
+end
+
 local function compare()
   local cases = binary()
   for _, pair in ipairs(PAIRS) do cases[#cases + 1] = { { few(pair[1]), few(pair[2]) } } end
@@ -69,9 +79,9 @@ local function reduce(low, high, empty, options)
     { { x({}, low, high) }, nil, options },
     { { x({ 1 }, low, high) }, { axes = { 1 } }, options },
     { { x({ 37 }, low, high) }, nil, options },
-    { { x({ 5, 300 }, low, high) }, { axes = { 1 } }, { grad = false } },
-    { { x({ 300, 5 }, low, high) }, { axes = { 1 } }, { grad = false } },
-    { { x({ 5, 300 }, low, high) }, { axes = { 2 } }, { grad = false } },
+    { { x({ 5, 300 }, low, high) }, { axes = { 1 } }, { grad = false, floats = true } },
+    { { x({ 300, 5 }, low, high) }, { axes = { 1 } }, { grad = false, floats = true } },
+    { { x({ 5, 300 }, low, high) }, { axes = { 2 } }, { grad = false, floats = true } },
     { { x({ 2, 0 }, low, high) }, { axes = { 1 } }, { grad = false } },
     { { x({ 2, 3 }, low, high) }, { axes = { 3 } }, { wrong = true } },
     { { x({ 2, 3 }, low, high) }, { axes = { 1, 1 } }, { wrong = true } },
@@ -84,7 +94,7 @@ end
 local function along(extra)
   local cases = {
     { { x{ 2, 3 } }, { axis = 2 } }, { { x{ 2, 3 } }, { axis = 1 } },
-    { { x{ 3, 2, 4 } }, { axis = -2 } }, { { x{ 7 } }, { axis = -1 } }, { { x{} }, { axis = 1 } },
+    { { x{ 3, 2, 4 } }, { axis = -2 } }, { { x{ 7 } }, { axis = -1 } },
     { { x{ 0, 3 } }, { axis = 2 } }, { { x{ 3, 41 } }, { axis = 2 }, { grad = false } },
     { { x{ 41, 3 } }, { axis = 1 }, { grad = false } },
     { { x{ 2, 3 } }, { axis = 3 }, { wrong = true } },
@@ -117,7 +127,8 @@ end
 local function class_loss(extra)
   local cases = {}
   local function add(attributes, weight, target)
-    local case = { { x{ 4, 3 }, positions({ 4 }, target or 3) }, attributes }
+    local case = { { x{ 4, 3 }, positions({ 4 }, target or 3) }, attributes,
+      { constant = { [3] = true } } }
     if weight then case[1][3] = x({ 3 }, 0.5, 2) end
     cases[#cases + 1] = case
   end
@@ -151,7 +162,8 @@ local function class_loss_backward(saved)
       local inputs = { x{ 4, 3 }, positions({ 4 }, { 1, 3, -100, 2 }), weight and x({ 3 }, 0.5, 2) }
       for _, input in ipairs(saved) do inputs[#inputs + 1] = input end
       inputs[#inputs + 1] = x(reduction == "none" and { 4 } or {})
-      cases[#cases + 1] = { inputs, { reduction = reduction }, { dense = true } }
+      cases[#cases + 1] =
+        { inputs, { reduction = reduction }, { dense = true, tolerance = 1e-5 } }
     end
   end
   return cases
@@ -165,12 +177,12 @@ local function sgd()
         cases[#cases + 1] = { {
           list{ x{ 2, 3 }, x{ 37 }, x{} }, list{ x{ 2, 3 }, x{ 37 }, x{} },
           list{ x{ 2, 3 }, x{ 37 }, x{} }, fixed(hyper, "f64"),
-        }, flags }
+        }, flags, { dense = true } }
       end
     end
   end
-  cases[#cases + 1] = { { list{ x{ 2, 3 } }, list{ x{ 2, 3 } }, false, fixed({ 0.5, 0, 0, 0.25 },
-    "f64") } }
+  cases[#cases + 1] = { { list{ x{ 2, 3 } }, list{ x{ 2, 3 } }, false,
+    fixed({ 0.5, 0, 0, 0.25 }, "f64") }, nil, { dense = true } }
   cases[#cases + 1] = { { list{ x{ 2, 3 } }, list{ x{ 2 } }, false, fixed({ 0.5, 0, 0, 0 },
     "f64") },
     nil, { wrong = true } }
@@ -218,9 +230,12 @@ return {
   clamp = unary(-2, 2, { min = -1, max = 1 }), isfinite = unary(), logical_not = { { { few{ 2,
     3 } } } },
   cast = { { { x{ 2, 3 } }, { dtype = "f64" } }, { { x{ 2, 3 } }, { dtype = "f32" } },
-    { { x{ 37 } }, { dtype = "i32" } }, { { x{} }, { dtype = "i64" } },
-    { { x{ 0, 2 } }, { dtype = "i64" } },
-    { { x({ 5 }, 0, 9) }, { dtype = "u8" } }, { { few{ 2, 3 } }, { dtype = "bool" } } },
+    { { x{ 37 } }, { dtype = "i32" }, { grad = false } },
+    { { x{} }, { dtype = "i64" }, { grad = false } },
+    { { x{ 0, 2 } }, { dtype = "i64" }, { grad = false } },
+    { { x({ 5 }, 0, 9) }, { dtype = "u8" }, { grad = false } },
+    { { few{ 2, 3 } }, { dtype = "bool" } }, { { few{ 2, 3 } }, { dtype = "f16" } },
+    { { few{ 37 } }, { dtype = "bf16" } } },
   copy = unary(),
 
   add = binary(), sub = binary(), mul = binary(), div = binary(0.25, 2), pow = pow,
@@ -232,15 +247,17 @@ return {
     { { mask{ 2 }, x{ 2, 3 }, x{ 3 } }, nil, { wrong = true } } },
   relu_backward = binary(),
 
-  sum = reduce(), mean = reduce(), prod = reduce(0.5, 1.5), max = reduce(-2, 2, false),
-  min = reduce(-2, 2, false), any = reduce(), all = reduce(), argmax = arg(), argmin = arg(),
-  cumsum = along(), softmax = along{ { { x{ 2, 3 } } } }, log_softmax = along{ { { x{ 2, 3 } } } },
+  sum = reduce(), mean = reduce(), prod = reduce(0.5, 1.5), any = reduce(), all = reduce(),
+  max = reduce(-2, 2, false, { ties = false }), min = reduce(-2, 2, false, { ties = false }),
+  argmax = arg(), argmin = arg(),
+  cumsum = along{ { { x{} }, { axis = 1 } } }, softmax = along{ { { x{ 2, 3 } } }, { { x{} } } },
+  log_softmax = along{ { { x{ 2, 3 } } }, { { x{} } } },
   flip = { { { x{ 2, 3 } } }, { { x{ 2, 3, 4 } }, { axes = { 1, -1 } } }, { { x{} } },
     { { x{ 0, 2 } } },
     { { x{ 2, 3 } }, { axes = { 3 } }, { wrong = true } } },
-  logsumexp = reduce(), var = reduce(-2, 2, nil, { floats = true }),
+  logsumexp = reduce(-2, 2, false), var = reduce(-2, 2, nil, { floats = true }),
 
-  matmul = matrices, linear = linear,
+  matmul = floats(matrices), linear = linear,
 
   reshape = { { { x{ 2, 6 } }, { sizes = { 3, 4 } } }, { { x{ 2, 6 } }, { sizes = { -1, 3 } } },
     { { x{ 1 } }, { sizes = {} } }, { { x{} }, { sizes = { 1, 1 } } },
@@ -332,7 +349,7 @@ return {
   randint = { { {}, { low = 1, high = 6, sizes = { 5000 } } },
     { {}, { low = -3, high = 3, sizes = { 2, 3 } } },
     { {}, { low = 2, high = 1, sizes = { 2 } }, { wrong = true } } },
-  dropout = { { { x{ 2, 3 } } }, { { x{ 5000 } }, { p = 0.25 }, { grad = false } },
+  dropout = { { { x{ 2, 3 } } }, { { x{ 5000 } }, { p = 0.25 }, { grad = false, floats = true } },
     { { x{ 37 } }, { p = 0.25 } }, { { x{} }, { p = 0 } },
     { { x{ 3 } }, { p = 1 }, { grad = false } },
     { { x{ 0 } } }, { { x{ 3 } }, { p = 1.5 }, { wrong = true } } },
@@ -347,5 +364,5 @@ return {
 
   sgd_step = sgd(), total_norm = { { { list{ x{ 2, 3 }, x{ 37 }, x{} } } },
     { { list{ x{ 3000 } } } } },
-  scale_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, number(0.5, "same") } } },
+  scale_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, number(0.5, "same") }, nil, { dense = true } } },
 }

@@ -39,7 +39,7 @@ local function softplus(x)
   return math.max(x, 0) + log1p(exp(-math.abs(x)))
 end
 
-local function sign(x) return x > 0 and 1 or x < 0 and -1 or x * 0 end
+local function sign(x) return x > 0 and 1 or x < 0 and -1 or x == 0 and 0 or x end
 
 local unary = {
   neg = function(x) return -x end,
