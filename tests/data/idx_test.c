@@ -40,8 +40,9 @@ static pl_status open_and_load(const uint8_t *plain, bool *same) {
   pl_status s = pl_rows_open_idx(path, 3, &rows);
   if (s) return s;
   s = pl_rows_load(rows);
-  if (!s && plain) *same = rows->info.count == N && rows->info.row_bytes == H * W &&
-                  memcmp(data_of(rows), plain + HEADER, N * H * W) == 0;
+  if (!s && plain)
+    *same = rows->info.count == N && rows->info.row_bytes == H * W &&
+            memcmp(data_of(rows), plain + HEADER, N * H * W) == 0;
   pl_rows_free(rows);
   return s;
 }
