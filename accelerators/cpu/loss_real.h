@@ -28,20 +28,25 @@ static double R(target_weights)(const loss *l, int64_t begin, int64_t end) {
   return total;
 }
 
+/* The loss of row i, whose target is class c. */
+static inline double R(cross_entropy_row)(const loss *l, int64_t i, int64_t c, R(t) log_sum) {
+  const R(t) *x = (const R(t) *)l->x + i * l->classes;
+  double value = (1 - l->smoothing) * R(class_weight)(l, c) * (double)(log_sum - x[c]);
+  if (l->smoothing != 0)
+    value += l->smoothing / (double)l->classes * R(smooth)(l, x, (double)log_sum);
+  return value;
+}
+
 /* Losses of rows begin..end-1; each where they are asked for, and their sum. */
 static double R(cross_entropy_rows)(const loss *l, int64_t begin, int64_t end) {
   R(t) *log_sums = l->log_sum, *each = l->each;
-  double total = 0, mix = l->smoothing / (double)l->classes;
+  double total = 0;
+  for (int64_t at = begin; at < end; at += ROWS)
+    R(rows_log_sum)((const R(t) *)l->x + at * l->classes, min_i64(ROWS, end - at), l->classes,
+                    log_sums + at);
   for (int64_t i = begin; i < end; i++) {
-    const R(t) *x = (const R(t) *)l->x + i * l->classes;
     int64_t c = position_get(&l->target, i);
-    R(t) log_sum = R(row_log_sum)(x, l->classes);
-    double value = 0;
-    log_sums[i] = log_sum;
-    if (c >= 0) {
-      value = (1 - l->smoothing) * R(class_weight)(l, c) * (double)(log_sum - x[c]);
-      if (mix != 0) value += mix * R(smooth)(l, x, (double)log_sum);
-    }
+    double value = c < 0 ? 0 : R(cross_entropy_row)(l, i, c, log_sums[i]);
     if (each) each[i] = (R(t))value;
     total += value;
   }

@@ -1,4 +1,7 @@
 /* row_real.h -- what softmax and cross-entropy ask of a contiguous row of n elements. */
+#ifndef ROWS
+#define ROWS 64   /* a whole number of vectors */
+#endif
 
 static inline R(t) R(row_max)(const R(t) *x, int64_t n) {
   if (n < R(lanes)) return R(lanes_max)(R(load_part)(x, n, (R(t))-INFINITY));
@@ -34,8 +37,13 @@ static inline void R(row_exp)(const R(t) *x, int64_t n, R(t) shift, R(t) scale, 
     R(store_part)(y + i, n - i, v_exp(R(load_part)(x + i, n - i, 0) - shift) * scale - less);
 }
 
-/* log of the sum of exp */
-static inline R(t) R(row_log_sum)(const R(t) *x, int64_t n) {
-  R(t) top = R(row_max)(x, n);
-  return top + (R(t))log(R(row_exp_sum)(x, n, top));
+/* Logs of the sums of exp of `rows` <= ROWS rows. */
+static inline void R(rows_log_sum)(const R(t) *x, int64_t rows, int64_t n, R(t) *out) {
+  R(t) sums[ROWS] = { 0 };
+  for (int64_t i = 0; i < rows; i++) {
+    out[i] = R(row_max)(x + i * n, n);
+    sums[i] = (R(t))R(row_exp_sum)(x + i * n, n, out[i]);
+  }
+  for (int64_t i = 0; i < rows; i += R(lanes)) R(store)(sums, i, v_log(R(load)(sums, i)));
+  for (int64_t i = 0; i < rows; i++) out[i] += sums[i];
 }

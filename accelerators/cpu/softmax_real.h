@@ -8,6 +8,7 @@ static void R(softmax_row)(const void *in, int64_t n, void *out) {
 
 static void R(log_softmax_row)(const void *in, int64_t n, void *out) {
   const R(t) *x = in;
-  R(t) *y = out, total = R(row_log_sum)(x, n);
+  R(t) *y = out, total;
+  R(rows_log_sum)(x, 1, n, &total);
   for (int64_t i = 0; i < n; i++) y[i] = x[i] - total;
 }

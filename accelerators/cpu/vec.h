@@ -111,10 +111,26 @@ static inline v_f64 sqrt_f64(v_f64 x) {
 #endif
 }
 
+/* The mask of the first n lanes. */
+#define FIRST(T) \
+  static inline m_##T first_lanes_##T(int64_t n) { \
+    m_##T lane; \
+    for (int i = 0; i < lanes_##T; i++) lane[i] = i; \
+    return lane < (m_##T){ 0 } + (t_##T##_bits)n; \
+  }
+typedef int32_t t_f32_bits;
+typedef int64_t t_f64_bits;
+FIRST( f32 )
+FIRST( f64 )
+#undef FIRST
+
 /* The first n < lanes elements; the other lanes hold `rest`. */
 static inline v_f32 load_part_f32(const float *p, int64_t n, float rest) {
 #if defined __AVX512F__
   return (v_f32)_mm512_mask_loadu_ps(_mm512_set1_ps(rest), (__mmask16)((1u << n) - 1), p);
+#elif defined __AVX2__
+  m_f32 first = first_lanes_f32(n);
+  return v_select(first, (v_f32)_mm256_maskload_ps(p, (__m256i)first), splat_f32(rest));
 #else
   v_f32 x = splat_f32(rest);
   for (int64_t i = 0; i < n; i++) x[i] = p[i];
@@ -125,6 +141,9 @@ static inline v_f32 load_part_f32(const float *p, int64_t n, float rest) {
 static inline v_f64 load_part_f64(const double *p, int64_t n, double rest) {
 #if defined __AVX512F__
   return (v_f64)_mm512_mask_loadu_pd(_mm512_set1_pd(rest), (__mmask8)((1u << n) - 1), p);
+#elif defined __AVX2__
+  m_f64 first = first_lanes_f64(n);
+  return v_select(first, (v_f64)_mm256_maskload_pd(p, (__m256i)first), splat_f64(rest));
 #else
   v_f64 x = splat_f64(rest);
   for (int64_t i = 0; i < n; i++) x[i] = p[i];
@@ -135,6 +154,8 @@ static inline v_f64 load_part_f64(const double *p, int64_t n, double rest) {
 static inline void store_part_f32(float *p, int64_t n, v_f32 x) {
 #if defined __AVX512F__
   _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x);
+#elif defined __AVX2__
+  _mm256_maskstore_ps(p, (__m256i)first_lanes_f32(n), (__m256)x);
 #else
   for (int64_t i = 0; i < n; i++) p[i] = x[i];
 #endif
@@ -143,25 +164,50 @@ static inline void store_part_f32(float *p, int64_t n, v_f32 x) {
 static inline void store_part_f64(double *p, int64_t n, v_f64 x) {
 #if defined __AVX512F__
   _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)x);
+#elif defined __AVX2__
+  _mm256_maskstore_pd(p, (__m256i)first_lanes_f64(n), (__m256d)x);
 #else
   for (int64_t i = 0; i < n; i++) p[i] = x[i];
 #endif
 }
 
-/* The sum of all lanes by halves, and the largest lane. */
-#define ACROSS(name, T, step) \
-  static inline t_##T name##_##T(v_##T v) { \
-    t_##T a[lanes_##T]; \
-    store_##T(a, 0, v); \
-    for (int half = lanes_##T / 2; half > 0; half /= 2) \
-      for (int i = 0; i < half; i++) { t_##T x = a[i], y = a[i + half]; a[i] = step; } \
-    return a[0]; \
-  }
-ACROSS( lanes_sum, f32, x + y )
-ACROSS( lanes_sum, f64, x + y )
-ACROSS( lanes_max, f32, x > y ? x : y )
-ACROSS( lanes_max, f64, x > y ? x : y )
-#undef ACROSS
+/* All lanes together by halves: HALF_n gives n / 2 lanes from lane `at`. */
+#define HALF_16(x, at) \
+  __builtin_shufflevector(x, x, at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6, at + 7)
+#define HALF_8(x, at) __builtin_shufflevector(x, x, at, at + 1, at + 2, at + 3)
+#define HALF_4(x, at) __builtin_shufflevector(x, x, at, at + 1)
+#define ACROSS_16(x, step) __extension__({ \
+  __auto_type low_16 = HALF_16(x, 0); \
+  __auto_type high_16 = HALF_16(x, 8); \
+  ACROSS_8(step(low_16, high_16), step); })
+#define ACROSS_8(x, step) __extension__({ \
+  __auto_type low_8 = HALF_8(x, 0); \
+  __auto_type high_8 = HALF_8(x, 4); \
+  ACROSS_4(step(low_8, high_8), step); })
+#define ACROSS_4(x, step) __extension__({ \
+  __auto_type low_4 = HALF_4(x, 0); \
+  __auto_type high_4 = HALF_4(x, 2); \
+  ACROSS_2(step(low_4, high_4), step); })
+#define ACROSS_2(x, step) __extension__({ \
+  __auto_type a_2 = (x); \
+  __auto_type b_2 = __builtin_shufflevector(a_2, a_2, 1, 0); \
+  step(a_2, b_2)[0]; })
+#if defined __AVX512F__
+#define ACROSS_f32 ACROSS_16
+#define ACROSS_f64 ACROSS_8
+#elif defined __AVX2__
+#define ACROSS_f32 ACROSS_8
+#define ACROSS_f64 ACROSS_4
+#else
+#define ACROSS_f32 ACROSS_4
+#define ACROSS_f64 ACROSS_2
+#endif
+#define LARGER_LANE(a, b) v_select(a > b, a, b)
+#define SUM_LANE(a, b) ((a) + (b))
+static inline float lanes_sum_f32(v_f32 x) { return ACROSS_f32(x, SUM_LANE); }
+static inline double lanes_sum_f64(v_f64 x) { return ACROSS_f64(x, SUM_LANE); }
+static inline float lanes_max_f32(v_f32 x) { return ACROSS_f32(x, LARGER_LANE); }
+static inline double lanes_max_f64(v_f64 x) { return ACROSS_f64(x, LARGER_LANE); }
 
 /* f of every lane: for functions that have no vector form here. */
 static inline v_f32 map_f32(v_f32 x, float (*f)(float)) {

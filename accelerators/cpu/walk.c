@@ -25,22 +25,33 @@ typedef struct walk_stage {
   uint16_t raw[BLOCK];
 } walk_stage;
 
+/* A tail; most are one number long. */
+static inline void few_copy(void *to, const void *from, int64_t bytes) {
+  if (bytes == 4) memcpy(to, from, 4);
+  else if (bytes == 8) memcpy(to, from, 8);
+  else memcpy(to, from, (size_t)bytes);
+}
+
 static void stage_in(const walk_plan *p, walk_stage *stage, int i, int64_t at, int64_t n) {
+  const view *v = &p->in[i];
   if (!p->in_half[i]) {
-    LEVEL(view_gather)(&p->in[i], at, n, stage->in[i]);
+    if (v->flat) few_copy(stage->in[i], v->data + at * v->size, n * v->size);
+    else LEVEL(view_gather)(v, at, n, stage->in[i]);
     return;
   }
-  LEVEL(view_gather)(&p->in[i], at, n, (char *)stage->raw);
+  LEVEL(view_gather)(v, at, n, (char *)stage->raw);
   LEVEL(convert_loop)(p->half_dtype, PL_F32)(stage->in[i], stage->raw, n);
 }
 
 static void stage_out(const walk_plan *p, walk_stage *stage, int64_t at, int64_t n) {
+  const view *v = &p->out;
   if (!p->out_half) {
-    LEVEL(view_scatter)(&p->out, at, n, stage->out);
+    if (v->flat) few_copy(v->data + at * v->size, stage->out, n * v->size);
+    else LEVEL(view_scatter)(v, at, n, stage->out);
     return;
   }
   LEVEL(convert_loop)(PL_F32, p->half_dtype)(stage->raw, stage->out, n);
-  LEVEL(view_scatter)(&p->out, at, n, (char *)stage->raw);
+  LEVEL(view_scatter)(v, at, n, (char *)stage->raw);
 }
 
 /* One loop call: n elements from `at`, all through the stage where tail, else only the operands
