@@ -488,6 +488,11 @@ static pl_status check_call(const call *c, int n_x) {
     if (!c->x[i] && !(argument(c, i)->marks & PL_OPTIONAL))
       return status_fail(PL_EARGUMENT, op->name, argument(c, i)->name, "%s: %s is missing", op->name,
                          argument(c, i)->name);
+  for (int i = 0; c->counts && i < op->n_in; i++)
+    if (!(op->in[i].marks & PL_LIST) && c->counts[i] != 1
+        && !(c->counts[i] == 0 && (op->in[i].marks & PL_OPTIONAL)))
+      return status_fail(PL_EARGUMENT, op->name, op->in[i].name, "%s: %s is missing", op->name,
+                         op->in[i].name);
   if (!c->attrs && op->fields[0])
     return status_fail(PL_EARGUMENT, op->name, NULL, "%s: the attributes are missing", op->name);
   return c->row->dims_at[0] < 0 && c->row->sizes_at[0] < 0 ? PL_OK : check_vectors(c);

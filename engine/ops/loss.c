@@ -42,8 +42,23 @@ INFER(cross_entropy) {
   return PL_OK;
 }
 
-INFER(cross_entropy_backward) { infer_like(c->out, c->in[0]); return PL_OK; }
-INFER(nll_loss_backward)      { infer_like(c->out, c->in[0]); return PL_OK; }
+/* The forward's inputs, then what it saved for each row, then a gradient: one for all or for each. */
+static pl_status backward_shape(infer *c) {
+  const pl_operand *target = c->in[1];
+  pl_status s = check_target(c);
+  for (int i = 3; i < c->n_in && !s; i++) {
+    const pl_operand *x = c->in[i];
+    bool is_grad = i == c->n_in - 1;
+    if (x->dtype != c->in[0]->dtype || !(shape_equal(x, target) || (is_grad && x->rank == 0)))
+      s = infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s must be %s and shaped like target%s",
+                      c->op->in[i].name, pl_dtype_name(c->in[0]->dtype), is_grad ? " or 0-d" : "");
+  }
+  if (!s) infer_like(c->out, c->in[0]);
+  return s;
+}
+
+INFER(cross_entropy_backward) { return backward_shape(c); }
+INFER(nll_loss_backward)      { return backward_shape(c); }
 
 INFER(nll_loss) {
   pl_status s = check_target(c);

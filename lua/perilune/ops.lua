@@ -293,7 +293,8 @@ local function compile(row, source)
   local environment = {
     C = C, state = state, Tensor = Tensor, own = function(t) return own(t) end, buffer = buffer,
     out = handle_out, ops = ops, collect = collect, fail = fail, row = row, type = type,
-    not_a_tensor = not_a_tensor, too_many = too_many, fill = row.fill, defaults = row.defaults,
+    not_a_tensor = not_a_tensor, too_many = too_many, fill = row.fill or false,
+    defaults = row.defaults or false,
     EMEMORY = tonumber(C.PL_EMEMORY), setmetatable = setmetatable, getmetatable = getmetatable,
   }
   local names, values = {}, {}
