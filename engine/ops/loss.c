@@ -1,4 +1,4 @@
-/* loss.c -- what training minimises. Class targets are positions: the row's base says from where. */
+/* loss.c -- what training minimises. Class targets are positions, counted from the row's base. */
 #include "../rule.h"
 #include <math.h>
 #include "../autograd.h"
@@ -12,12 +12,14 @@ static pl_status check_target(infer *c) {
   bool fits = x->rank >= 1 && x->rank <= 2 && t->rank == x->rank - 1
            && (x->rank == 1 || t->sizes[0] == x->sizes[0]);
   if (!fits)
-    return infer_error(c, "target", PL_ESHAPE, "%s must be n x classes and target n (%s %s, target %s); "
+    return infer_error(c, "target", PL_ESHAPE,
+                       "%s must be n x classes and target n (%s %s, target %s); "
                        "more dimensions: permute classes last and flatten", c->op->in[0].name,
                        c->op->in[0].name, shape_text(x, a), shape_text(t, b));
   const pl_operand *w = c->in[2];
   if (w && (w->rank != 1 || w->sizes[0] != x->sizes[x->rank - 1]))
-    return infer_error(c, "weight", PL_ESHAPE, "weight must have one element per class (%lld), it is %s",
+    return infer_error(c, "weight", PL_ESHAPE,
+                       "weight must have one element per class (%lld), it is %s",
                        (long long)x->sizes[x->rank - 1], shape_text(w, a));
   return PL_OK;
 }
@@ -34,15 +36,15 @@ INFER(cross_entropy) {
   pl_status s = check_target(c);
   if (s) return s;
   if (!(at->label_smoothing >= 0 && at->label_smoothing <= 1))
-    return infer_error(c, "label_smoothing", PL_EARGUMENT, "label_smoothing must lie in 0..1, got %g",
-                       at->label_smoothing);
+    return infer_error(c, "label_smoothing", PL_EARGUMENT,
+                       "label_smoothing must lie in 0..1, got %g", at->label_smoothing);
   loss_shape(c, at->reduction);
   infer_like(&c->out[1], c->in[1]);
   c->out[1].dtype = c->in[0]->dtype;
   return PL_OK;
 }
 
-/* The forward's inputs, then what it saved for each row, then a gradient: one for all or for each. */
+/* The forward's inputs, what it saved for each row, then a gradient: one for all or for each. */
 static pl_status backward_shape(infer *c) {
   const pl_operand *target = c->in[1];
   pl_status s = check_target(c);
@@ -84,7 +86,8 @@ GRAD(nll_loss) {
 INFER(pair_loss) {
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
   if (!shape_equal(c->in[0], c->in[1]))
-    return infer_error(c, "other", PL_ESHAPE, "prediction of shape %s and target of shape %s differ",
+    return infer_error(c, "other", PL_ESHAPE,
+                       "prediction of shape %s and target of shape %s differ",
                        shape_text(c->in[0], a), shape_text(c->in[1], b));
   infer_like(c->out, c->in[0]);
   if (*(const pl_reduction *)c->attrs != PL_REDUCTION_NONE) c->out->rank = 0;

@@ -17,8 +17,9 @@ INFER(cast) {
 static pl_status broadcast_error(infer *c, int i) {
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
   return infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s of shape %s and %s of shape %s do not "
-                     "broadcast (sizes must be equal or 1, counted from the last)", c->op->in[0].name,
-                     shape_text(c->in[0], a), c->op->in[i].name, shape_text(c->in[i], b));
+                     "broadcast (sizes must be equal or 1, counted from the last)",
+                     c->op->in[0].name, shape_text(c->in[0], a), c->op->in[i].name,
+                     shape_text(c->in[i], b));
 }
 
 INFER(broadcast) {

@@ -7,7 +7,7 @@
 --   list{ ... }                for a starred input; false: an optional one left out
 -- Options: dense = true (only dense inputs make sense), wrong = true (the call must fail),
 -- floats = true (no integer dtypes), grad = false (values only),
--- ties = false (no gradient where elements are equal), constant = { [3] = true } (input 3 has none).
+-- ties = false (no gradient where elements are equal), constant = { [3] = true } (input 3: none).
 
 local function x(shape, low, high) return { shape = shape, low = low or -2, high = high or 2 } end
 local function few(shape) return { shape = shape, few = true } end
@@ -364,5 +364,6 @@ return {
 
   sgd_step = sgd(), total_norm = { { { list{ x{ 2, 3 }, x{ 37 }, x{} } } },
     { { list{ x{ 3000 } } } } },
-  scale_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, number(0.5, "same") }, nil, { dense = true } } },
+  scale_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, number(0.5, "same") }, nil,
+    { dense = true } } },
 }
