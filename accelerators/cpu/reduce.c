@@ -11,8 +11,9 @@ enum {
   COLUMNS = 256, ROWS = 64, STAGE = 512,   /* columns at a time, rows at a time; elements */
 };
 
-typedef struct dimension { int64_t size, x_stride, out_stride; } dimension;   /* strides: bytes of
-                                                                  x, elements of the output */
+/* x_stride in bytes, out_stride in elements. */
+typedef struct dimension { int64_t size, x_stride, out_stride; } dimension;
+
 typedef struct reduction {
   const fold *fold;
   const char *x;
@@ -25,7 +26,7 @@ typedef struct reduction {
   dimension kept[PL_MAX_RANK], reduced[PL_MAX_RANK];
 } reduction;
 
-/* Elements with a stride, or too few for a vector, as contiguous ones padded with neutral ones. */
+/* Elements with a stride, or too few for a vector, made contiguous and padded to whole vectors. */
 static void stage_row(const fold *f, const char *x, int64_t stride, int64_t n, char *stage) {
   for (int64_t i = 0; i < n; i++) memcpy(stage + i * f->x_size, x + i * stride, (size_t)f->x_size);
   f->pad(stage + n * f->x_size, -n & (f->lanes - 1));
