@@ -1,5 +1,5 @@
 /*
-** loss.c -- cross-entropy and negative log-likelihood of n rows of classes. All targets are checked
+** loss.c -- cross-entropy and negative log-likelihood of n rows of classes. Targets are checked
 ** before anything is written. Rows form blocks by shape, so sums do not depend on threads.
 */
 #include "cpu.h"
