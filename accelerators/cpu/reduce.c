@@ -32,7 +32,10 @@ static void stage_row(const fold *f, const char *x, int64_t stride, int64_t n, c
   f->pad(stage + n * f->x_size, -n & (f->lanes - 1));
 }
 
-/* Elements with a stride, or too few for a vector: made contiguous, padded to whole vectors. */
+/* n in whole vectors. */
+static int64_t rounded(const fold *f, int64_t n) {
+  return (n + f->lanes - 1) & -(int64_t)f->lanes;
+}
 
 /* n elements into the accumulators of a row. */
 static void take_row(const fold *f, const char *x, int64_t stride, int64_t n, char *acc) {
