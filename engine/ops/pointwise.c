@@ -52,6 +52,7 @@ GRAD(neg)        { D(0) = op1(neg, dy); }
 GRAD(abs)        { D(0) = op2(mul, dy, op1(sign, a)); }
 GRAD(square)     { D(0) = op2(mul, dy, op2(mul, a, num(2))); }
 GRAD(relu)       { D(0) = op2(relu_backward, y, dy); }
+GRAD(relu_backward) { D(1) = op2(relu_backward, a, dy); }
 GRAD(exp)        { D(0) = op2(mul, dy, y); }
 GRAD(expm1)      { D(0) = op2(mul, dy, op2(add, y, num(1))); }
 GRAD(log)        { D(0) = op2(div, dy, a); }
