@@ -8,6 +8,8 @@ local context = require "perilune.context"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local random = require "perilune.random"
+local resume = require "perilune.state.resume"
+local saving = require "perilune.state.saving"
 local suggest = require "perilune.suggest"
 local CallbackHandler = require "perilune.callback_handler"
 local InMemoryRunHistory = require "perilune.in_memory_run_history"
@@ -44,6 +46,7 @@ function Trainer:init(o)
   self.model, self.loss_func, self.optimizer = o.model, o.loss_func, o.optimizer
   self.run_history = o.run_history or InMemoryRunHistory()
   self.quiet, self.detect_anomaly = o.quiet, o.detect_anomaly
+  self.root_dir = o.root_dir or nil
   self.process_group, self.device = ProcessGroup(), "cpu"
   self.state, self.update = "idle", 0
   if o.seed then random.manual_seed(o.seed) end
@@ -149,8 +152,8 @@ end
 local function check_interrupt(self)
   if engine.interrupted() == 0 then return end
   engine.take_interrupt()
-  errors.raise("interrupted", ("interrupted in epoch %d after update %d; no state was saved")
-    :format(self.run_history.current_epoch, self.update))
+  errors.raise("interrupted", ("interrupted in epoch %d after update %d; %s")
+    :format(self.run_history.current_epoch, self.update, saving.interrupted(self)))
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -165,11 +168,13 @@ local function stopped(self)
   return true
 end
 
-local function train_batches(self, loader)
+-- The first `skip` batches were taken before the run was resumed.
+local function train_batches(self, loader, skip)
   local scope, accumulation = self.train_scope, self.run_config.gradient_accumulation_steps
   local batches = loader.size and loader:size() or math.huge
-  local step, in_group, share = 0, 0, accumulation
-  local next_batch, state, batch = loader:batches()
+  local step, in_group, share = skip, 0, accumulation
+  saving.seed_epoch(self, 1)
+  local next_batch, state, batch = resume.batches(loader, skip)
   while in_group > 0 or (self.update < self.last_update and not stopped(self)) do
     scope:close()
     scope:enter()
@@ -184,11 +189,13 @@ local function train_batches(self, loader)
     train_step(self, batch, step, share, in_group == share)
     if in_group == share then
       in_group = 0
+      saving.edge(self, step)
       check_interrupt(self)
     end
   end
   -- Only a loader that could not tell its size ends in the middle of an update.
   if in_group > 0 then update_parameters(self, self.callback_handler) end
+  saving.edge(self, step)
   scope:close()
   if batch ~= nil and type(state) == "table" and state.close then state:close() end
 end
@@ -230,10 +237,12 @@ end
 
 local function train_epoch(self)
   local loader = self.train_dataloader
+  saving.seed_epoch(self, 0)
   if loader.set_epoch then loader:set_epoch(self.run_history.current_epoch) end
   start_measuring(self.train_loss_tracker, self.train_metrics)
   self:phase("train_epoch_start")
-  train_batches(self, loader)
+  train_batches(self, loader, resume.lay_over(self, true))
+  saving.seed_epoch(self, 2)
   record(self, "train_loss_epoch", "train_", self.train_loss_tracker, self.train_metrics)
   self:phase("train_epoch_end")
 end
@@ -255,8 +264,9 @@ end
 local function training(self, o)
   prepare.training(self, o)
   local history = self.run_history
-  local last_epoch = history.current_epoch + (o.num_epochs or math.huge) - 1
+  local last_epoch = self.first_epoch + (o.num_epochs or math.huge) - 1
   self:phase("training_run_start")
+  resume.lay_over(self, false)
   while history.current_epoch <= last_epoch and self.update < self.last_update
     and not stopped(self) do
     train_epoch(self)
@@ -264,8 +274,10 @@ local function training(self, o)
     if self.eval_dataloader then eval_epoch(self, "eval_loss_epoch", "eval_") end
     self:phase("training_run_epoch_end")
     history:increment_epoch()
+    saving.edge(self, 0)
   end
   self:phase("training_run_end")
+  saving.edge(self)
   return history
 end
 

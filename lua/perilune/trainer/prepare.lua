@@ -2,6 +2,7 @@
 -- an earlier run is left over.
 
 local errors = require "perilune.errors"
+local resume = require "perilune.state.resume"
 local run_config = require "perilune.run_config"
 local TrainerPhases = require "perilune.trainer.phases"
 
@@ -80,6 +81,7 @@ function prepare.training(self, o)
   self.run_config = make_run_config(self, o, train_kwargs, eval_kwargs)
   self.last_update = self.update + (o.max_updates or math.huge)
   self.scheduler = self:create_scheduler()
+  resume.begin(self, o)
 end
 
 --- Before an evaluation run. The run history keeps what it has.
