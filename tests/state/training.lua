@@ -98,6 +98,7 @@ local function main(directory, ...)
     local key, value = word:match("^(%w+)=(%d+)$")
     o[key] = tonumber(value)
   end
+  require("perilune.state.directory").make(directory)
   pl.manual_seed(11)
   local callbacks = { pl.callbacks.SaveTrainingStateCallback{
     every = { updates = o.every or 1 }, max_checkpoints = 2, save_at_end = false } }
