@@ -1,5 +1,5 @@
--- Files of weights: what is written comes back bit by bit, in order; Python's package reads ours and
--- we read its.
+-- Files of weights: what is written comes back bit by bit, in order; Python's package reads ours
+-- and we read its.
 
 package.path = "./tests/host/?.lua;" .. package.path
 local pl = require "perilune"
@@ -111,7 +111,8 @@ print(safe_open(sys.argv[1], "np").metadata())
 import sys
 import numpy as np
 from safetensors.numpy import save_file
-save_file({"0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "0.bias": np.ones(2, np.float32),
+save_file({
+  "0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "0.bias": np.ones(2, np.float32),
   "flag": np.array([True, False]), "half": np.array([0.5], np.float16),
   "n": np.array(-3, np.int64)}, sys.argv[1], {"who": "caf\u00e9"})
 ]]

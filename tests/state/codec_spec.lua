@@ -8,7 +8,8 @@ end
 
 describe("json_reader", function()
   it("reads what JSON has", function()
-    assert.are.same({ a = { 1, -2.5e3, true, false }, b = {}, ["c\n"] = "\195\169\240\159\140\153\127" },
+    assert.are.same({ a = { 1, -2.5e3, true, false }, b = {},
+      ["c\n"] = "\195\169\240\159\140\153\127" },
       json_reader.decode(
         ' {"a":[1,-2.5e3,true,false],"b":{},"c\\n":"\\u00e9\\ud83c\\udf19\127"} '))
     assert.are.equal(json_reader.null, json_reader.decode("null"))
@@ -23,7 +24,8 @@ describe("json_reader", function()
       assert.are.equal("format", err.kind)
     end
     for _, bad in ipairs{ "01", "+1", "1.", ".5", "1e", "nan", "[1,]", "{,}", "{'a':1}", "[1 2]",
-      '"\1"', '"\\x"', '"\\ud800"', "1 1", '{"a":1,"a":2}', "tru", ("["):rep(1000), "0x10", "--1" } do
+      '"\1"', '"\\x"', '"\\ud800"', "1 1", '{"a":1,"a":2}', "tru",
+      ("["):rep(1000), "0x10", "--1" } do
       local ok, err = pcall(json_reader.decode, bad)
       assert.is_false(ok, bad)
       assert.are.equal("format", err.kind, tostring(err))

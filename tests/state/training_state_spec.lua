@@ -1,4 +1,4 @@
--- Runs that go on where they ended: bit by bit, in one process and after SIGKILL, from every update;
+-- Runs that go on where they ended: bit by bit, in one process and after SIGKILL, from any update;
 -- and what happens to states that are damaged, that do not fit, or that cannot be written.
 
 package.path = "./tests/host/?.lua;./tests/state/?.lua;" .. package.path
@@ -142,7 +142,9 @@ describe("training states", function()
     function counts:load_state_dict(state) self.n = state.n end
     local trainer = small{ callbacks = { { on_train_step_start = function(_, t)
       if t.update == 2 then
-        t:save_training_state(folder .. "/s", { after = function() order[#order + 1] = counts.n end })
+        t:save_training_state(folder .. "/s", { after = function()
+          order[#order + 1] = counts.n
+        end })
         assert.is_nil(lfs.attributes(folder .. "/s"))
       end
     end }, counts } }
@@ -219,10 +221,10 @@ describe("training states", function()
     end } } }
     local stderr = io.stderr
     local said = {}
-    io.stderr = { write = function(_, text) said[#said + 1] = text end }
+    rawset(io, "stderr", { write = function(_, text) said[#said + 1] = text end })
     local ok = pcall(trainer.train, trainer, { num_epochs = 1, train_dataset = data.TensorDataset(
       pl.full({ 4, 3 }, 0 / 0), pl.randn(4, 1)) })
-    io.stderr = stderr
+    rawset(io, "stderr", stderr)
     assert.is_true(ok)
     assert.are.same({}, entries(folder))
     assert.truthy(said[1]:find("was not saved: a loss of this epoch is", 1, true), said[1])

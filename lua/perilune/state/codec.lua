@@ -1,5 +1,5 @@
---- State as Lua holds it (nested tables of numbers, strings, booleans and tensors) to JSON text and a
--- table of tensors, and back. What JSON lacks is written as an object with one key that begins with
+--- State as Lua holds it (nested tables of numbers, strings, booleans and tensors) to JSON text and
+-- a table of tensors, and back. What JSON lacks is written as an object with one key that begins with
 -- "$"; nothing but data comes back.
 
 local ffi = require "ffi"

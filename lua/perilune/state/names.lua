@@ -1,5 +1,5 @@
---- Parameter names in files are PyTorch's, where the layers of a Sequential count from 0; in Lua they
--- count from 1. A part of a name that is a number is such a position: "1.weight" <-> "0.weight".
+--- Parameter names in files are PyTorch's, where the layers of a Sequential count from 0; in Lua
+-- they count from 1. A part of a name that is a number is such a position: "1.weight" <-> "0.weight".
 
 local errors = require "perilune.errors"
 
@@ -10,8 +10,8 @@ local function shift(name, by)
     if not part:find("^%d+$") or #part > 9 then return nil end
     local position = tonumber(part) + by
     if position < 0 then
-      errors.raise("argument", ("'%s' cannot go to a file: positions count from 1, so no module can "
-        .. "be called '%s'"):format(name, part), { argument = "name" })
+      errors.raise("argument", ("'%s' cannot go to a file: positions count from 1, so no module "
+        .. "can be called '%s'"):format(name, part), { argument = "name" })
     end
     return ("%d"):format(position)
   end))
