@@ -1,5 +1,6 @@
 --- Parameter names in files are PyTorch's, where the layers of a Sequential count from 0; in Lua
--- they count from 1. A part of a name that is a number is such a position: "1.weight" <-> "0.weight".
+-- they count from 1. A part of a name that is a number is such a position: "1.weight" here is
+-- "0.weight" there.
 
 local errors = require "perilune.errors"
 
