@@ -1,6 +1,6 @@
 /*
 ** call.h -- one op on its way from pl_apply to a kernel, and the rooms it passes through: unify.c
-** (device and dtypes), launch.c (shapes and kernels), record.c (tape and checks), update.c (in place).
+** (device and dtypes), launch.c (shapes, kernels), record.c (tape, checks), update.c (in place).
 */
 #pragma once
 #include "autograd.h"

@@ -112,8 +112,8 @@ static pl_status resolve(const pl_op_info *op, const int32_t *counts, const pl_t
   for (int i = 0; i < n_in; i++) {
     x[i] = NULL;
     if (in[i] == 0) continue;
-    pl_status s = tensor_get(in[i], op->name, i < op->n_in || counts ? call_argument(&c, i)->name : "",
-                             &x[i]);
+    const char *name = i < op->n_in || counts ? call_argument(&c, i)->name : "";
+    pl_status s = tensor_get(in[i], op->name, name, &x[i]);
     if (s) return s;
   }
   return PL_OK;

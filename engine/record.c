@@ -51,7 +51,8 @@ pl_status call_record(call *c) {
 
 void call_touch_updated(const call *c) {
   for (int i = 0; i < c->n_x; i++)
-    if (c->x[i] && (call_argument(c, i)->marks & PL_UPDATED)) tensor_touch(c->x[i], c->row->info.id);
+    if (c->x[i] && (call_argument(c, i)->marks & PL_UPDATED))
+      tensor_touch(c->x[i], c->row->info.id);
 }
 
 pl_status call_check_finite(const call *c, tensor *y) {

@@ -1,6 +1,6 @@
 /*
-** unify.c -- one device and one dtype for the inputs of a call: PyTorch's promotion through recorded
-** casts, numbers made on the device in the dtype they meet.
+** unify.c -- one device and one dtype for the inputs of a call: PyTorch's promotion through
+** recorded casts, numbers made on the device in the dtype they meet.
 */
 #include "call.h"
 #include <math.h>
@@ -17,7 +17,8 @@ pl_status call_find_device(call *c) {
     } else if (d != c->device) {
       return status_fail(PL_EDEVICE, call_name(c), call_argument(c, i)->name,
                          "%s: %s is on %s, %s is on %s; move one with :to()", call_name(c),
-                         call_argument(c, first)->name, c->device->name, call_argument(c, i)->name, d->name);
+                         call_argument(c, first)->name, c->device->name, call_argument(c, i)->name,
+                         d->name);
     }
   }
   if (!c->device) c->device = device_at(context_here()->shared.device);
