@@ -11,6 +11,7 @@ local SequentialSampler = require "perilune.data.sequential_sampler"
 local Source = require "perilune.data.source"
 local sample_pass = require "perilune.data.sample_pass"
 local source_pass = require "perilune.data.source_pass"
+local transformed_pass = require "perilune.data.transformed_pass"
 
 local DataLoader = class("DataLoader")
 
@@ -22,7 +23,8 @@ DataLoader.options = {
   { "batch_sampler", type = "table", doc = "which samples go together; excludes all of the above" },
   { "drop_last", false, doc = "leave out a last batch that is not full" },
   { "collate_fn", type = "callable", doc = "makes a batch of a list of samples" },
-  { "seed", type = "integer", doc = "of the order; pl.manual_seed's if not given" },
+  { "batch_transform", type = "callable", doc = "changes each batch: mixup, or your own" },
+  { "seed", type = "integer", doc = "of order and transforms; pl.manual_seed's if not given" },
   { "prefetch", type = "boolean",
     doc = "fill batches ahead in a thread; if not given, when one takes over 50 us" },
   { "device", "cpu", doc = "where the batches are; datasets without a source ignore it" },
@@ -61,7 +63,7 @@ function DataLoader:init(o)
   check_combination(o)
   self.dataset, self.batch_size, self.drop_last = o.dataset, o.batch_size or 1, o.drop_last
   self.collate_fn, self.seed, self.prefetch = o.collate_fn or nil, o.seed or nil, o.prefetch
-  self.device = o.device or "cpu"
+  self.device, self.batch_transform = o.device or "cpu", o.batch_transform or nil
   if not o.dataset.iterate then self.batch_sampler = make_batch_sampler(o) end
   self.next_epoch, self.idle_buffers = 1, {}
 end
@@ -83,16 +85,24 @@ local function source_of(self)
   return Source.of(self.dataset)
 end
 
+local function start_pass(self, plan, seed, epoch)
+  if not plan then return sample_pass.iterated(self, seed, epoch) end
+  local source = source_of(self)
+  if source and source:size() == self.dataset:size() then
+    return source_pass(self, source, plan, seed, epoch)
+  end
+  return sample_pass.planned(self, plan, seed, epoch)
+end
+
 --- Start a pass.
 -- @return what a `for` loop takes; the second value has `close()`, which ends the pass early
 function DataLoader:batches()
   local seed, epoch = self.seed or random.initial_seed(), self.next_epoch
   self.next_epoch = epoch + 1
-  if not self.batch_sampler then return sample_pass.iterated(self, seed, epoch) end
-  local plan = self.batch_sampler:plan(seed, epoch, self.dataset:size())
-  local source = source_of(self)
-  if source and source:size() == self.dataset:size() then return source_pass(self, source, plan) end
-  return sample_pass.planned(self, plan, seed, epoch)
+  local plan = self.batch_sampler and self.batch_sampler:plan(seed, epoch, self.dataset:size())
+  local step, pass = start_pass(self, plan, seed, epoch)
+  if not self.batch_transform then return step, pass end
+  return transformed_pass(self, plan, seed, epoch, step, pass)
 end
 
 return DataLoader
