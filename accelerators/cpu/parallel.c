@@ -29,6 +29,7 @@ enum {
   SHARE_ABOVE = 3000,        /* ns of work; handing a share over and back costs about 1 us */
   MAX_WORKERS = 256,
   SPINS = 20000,             /* a helper looks so often for the next job before it sleeps */
+  YIELD_AFTER = 2000,        /* looks of the main thread at blocks that helpers have not finished */
 };
 
 static int threads_wanted;   /* 0: not yet known */
@@ -221,6 +222,14 @@ static uint32_t job_post(int64_t count, int workers, parallel_body body, void *c
   return number;
 }
 
+/* A helper that the system took off its core in the middle of a block needs ours to go on. */
+static void wait_for(int64_t count) {
+  for (int spins = 0; atomic_load_explicit(&team.done, memory_order_acquire) < count; spins++) {
+    if (spins < YIELD_AFTER) pause_cpu();
+    else sched_yield();
+  }
+}
+
 void parallel_for(int64_t count, int64_t work, parallel_body body, void *context) {
   int workers = count > 1 && work > SHARE_ABOVE && count < INT32_MAX && thread_is_main()
     ? cpu_threads() : 1;
@@ -233,7 +242,7 @@ void parallel_for(int64_t count, int64_t work, parallel_body body, void *context
   if (helpers < workers - 1) helpers_start(workers - 1);
   uint32_t number = job_post(count, workers, body, context);
   for (int w = 0; w < workers; w++) share_finish(&team.share[w], number, 0);
-  while (atomic_load_explicit(&team.done, memory_order_acquire) < count) pause_cpu();
+  wait_for(count);
   region_open = false;
 }
 
