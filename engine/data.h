@@ -84,6 +84,7 @@ pl_status pl_source_concat(pl_source *const *sources, int32_t n, pl_source **out
 /* The same samples with steps appended to those of a field. */
 pl_status pl_source_transform(pl_source *source, int32_t field, const pl_step *steps, int32_t n,
                               pl_source **out);
+void pl_source_hold(pl_source *source);      /* for another owner, who frees it too */
 int64_t pl_source_size(const pl_source *source);
 int32_t pl_source_fields(const pl_source *source);
 /* A field as it comes out of its transforms; count is the source's size. */
@@ -116,5 +117,22 @@ pl_status pl_loader_next(pl_loader *loader, pl_batch *out);   /* rows = 0: the p
 void pl_loader_stop(pl_loader *loader);
 int32_t pl_loader_is_ahead(const pl_loader *loader);          /* is a thread at work? */
 void pl_loader_free(pl_loader *loader);
+
+/* ---- workers: Lua states in threads -------------------------------------------------------- */
+
+typedef struct pl_worker pl_worker;
+/* code is Lua and returns a function from a string to a string. */
+pl_status pl_worker_new(const char *code, int64_t size, pl_worker **out);
+/* Call that function; its last answer must have been received. */
+pl_status pl_worker_send(pl_worker *worker, const char *bytes, int64_t size);
+/* Wait for the answer, which stays until the next send. 0: it is an error's text. */
+int32_t pl_worker_receive(pl_worker *worker, const char **bytes, int64_t *size);
+void pl_worker_free(pl_worker *worker);   /* waits for the call under way */
+
+/* A tensor on its way to another thread: the memory is shared, the handle is new. */
+typedef struct pl_shared pl_shared;
+pl_status pl_shared_new(pl_tensor t, pl_shared **out);
+pl_status pl_shared_open(const pl_shared *shared, pl_tensor *out);
+void pl_shared_free(pl_shared *shared);
 
 #pragma GCC visibility pop

@@ -117,6 +117,8 @@ pl_source *source_ref(pl_source *source) {
   return source;
 }
 
+void pl_source_hold(pl_source *source) { source_ref(source); }
+
 void pl_source_free(pl_source *source) {
   if (!source || atomic_fetch_sub(&source->refs, 1) > 1) return;
   for (int32_t i = 0; i < source->n_blocks; i++) block_unref(source->blocks[i]);

@@ -25,6 +25,8 @@ DataLoader.options = {
   { "collate_fn", type = "callable", doc = "makes a batch of a list of samples" },
   { "batch_transform", type = "callable", doc = "changes each batch: mixup, or your own" },
   { "seed", type = "integer", doc = "of order and transforms; pl.manual_seed's if not given" },
+  { "num_workers", 0, type = "integer", min = 0,
+    doc = "threads that ask get and collate; without effect where C makes the batches" },
   { "prefetch", type = "boolean",
     doc = "fill batches ahead in a thread; if not given, when one takes over 50 us" },
   { "device", "cpu", doc = "where the batches are; datasets without a source ignore it" },
@@ -46,6 +48,9 @@ local function check_combination(o)
   if o.batch_sampler and (o.sampler or o.shuffle or o.drop_last) then
     refuse("a batch_sampler decides on sampler, shuffle and drop_last itself")
   end
+  if o.dataset.iterate and o.num_workers and o.num_workers > 0 then
+    refuse("a dataset with iterate() goes on from sample to sample: num_workers must be 0")
+  end
   if o.dataset.iterate and (o.sampler or o.batch_sampler or o.shuffle) then
     refuse("a dataset with iterate() gives its own order: no sampler, batch_sampler or shuffle")
   end
@@ -64,6 +69,7 @@ function DataLoader:init(o)
   self.dataset, self.batch_size, self.drop_last = o.dataset, o.batch_size or 1, o.drop_last
   self.collate_fn, self.seed, self.prefetch = o.collate_fn or nil, o.seed or nil, o.prefetch
   self.device, self.batch_transform = o.device or "cpu", o.batch_transform or nil
+  self.num_workers = o.num_workers or 0
   if not o.dataset.iterate then self.batch_sampler = make_batch_sampler(o) end
   self.next_epoch, self.idle_buffers = 1, {}
 end
@@ -90,6 +96,9 @@ local function start_pass(self, plan, seed, epoch)
   local source = source_of(self)
   if source and source:size() == self.dataset:size() then
     return source_pass(self, source, plan, seed, epoch)
+  end
+  if self.num_workers > 0 and plan.batches > 0 then
+    return require("perilune.data.worker_pass")(self, plan, seed, epoch)
   end
   return sample_pass.planned(self, plan, seed, epoch)
 end

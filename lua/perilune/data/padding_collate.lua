@@ -5,6 +5,7 @@
 local ffi = require "ffi"
 local attributes = require "perilune.attributes"
 local check = require "perilune.check"
+local class = require "perilune.class"
 local create = require "perilune.create"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
@@ -17,6 +18,8 @@ local options = {
   { "fields", { 1 }, type = "list", doc = "which fields to pad, by position or name" },
   { "max_length", type = "integer", min = 1, doc = "pad to this, whatever the batch's longest" },
 }
+
+local padding = {}
 
 local out_pointer = ffi.new "void *[1]"
 
@@ -102,20 +105,31 @@ local function without(samples, fields)
   return rest
 end
 
+-- An object, so that it reaches workers by its fields.
+local PaddingCollate = class("PaddingCollate")
+padding.PaddingCollate = PaddingCollate
+
+function PaddingCollate:init(o)
+  self.padding_value, self.fields, self.max_length = o.padding_value, o.fields, o.max_length
+end
+
+function PaddingCollate:__call(samples)
+  local out, lengths = collate(without(samples, self.fields)), {}
+  for _, field in ipairs(self.fields) do
+    local list
+    list, lengths[field] = column(samples, field)
+    out[field] = pad(self, list, field)
+  end
+  out.lengths = #self.fields == 1 and lengths[self.fields[1]] or lengths
+  return batch.make(out)
+end
+
 --- Make a collate function, for a DataLoader's `collate_fn`.
 -- @param o optional { padding_value = 0, fields = { 1 }, max_length = the batch's longest }
 -- @return a function; its batches have `lengths`, an i64 tensor, or where several fields are padded
 --   a table of them by field
-return function(...)
-  local o = check.call(options, "padding_collate", ...)
-  return function(samples)
-    local out, lengths = collate(without(samples, o.fields)), {}
-    for _, field in ipairs(o.fields) do
-      local list
-      list, lengths[field] = column(samples, field)
-      out[field] = pad(o, list, field)
-    end
-    out.lengths = #o.fields == 1 and lengths[o.fields[1]] or lengths
-    return batch.make(out)
-  end
+function padding.padding_collate(...)
+  return PaddingCollate(check.call(options, "padding_collate", ...))
 end
+
+return padding

@@ -36,19 +36,39 @@ local function planned_position(plan, at, size)
   return i
 end
 
+--- The samples of a batch.
+-- @param b the batch's number in the plan, from 0
+-- @param size how many samples the dataset has
+-- @return list of positions, from 1
+function sample_pass.positions_of(plan, b, size)
+  local list = {}
+  local first = b > 0 and tonumber(plan.ends[b - 1]) or 0
+  for at = first, tonumber(plan.ends[b]) - 1 do
+    list[#list + 1] = planned_position(plan, at, size)
+  end
+  return list
+end
+
+--- Make one batch.
+-- @param loader what has `dataset` and perhaps `collate_fn`
+-- @param positions list of positions, from 1
+function sample_pass.make(loader, positions, seed, epoch)
+  local samples = {}
+  for k, i in ipairs(positions) do
+    draws.begin_sample(seed, epoch, i)
+    samples[k] = as_sample(loader.dataset:get(i))
+  end
+  draws.end_samples()
+  return make_batch(loader, samples)
+end
+
 local function next_planned(pass)
   local plan, b = pass.plan, pass.taken
   if b >= plan.batches then return nil end
-  local loader, samples, size = pass.loader, {}, pass.loader.dataset:size()
-  local first = b > 0 and tonumber(plan.ends[b - 1]) or 0
-  for at = first, tonumber(plan.ends[b]) - 1 do
-    local i = planned_position(plan, at, size)
-    draws.begin_sample(pass.seed, pass.epoch, i)
-    samples[#samples + 1] = as_sample(loader.dataset:get(i))
-  end
-  draws.end_samples()
+  local positions = sample_pass.positions_of(plan, b, pass.loader.dataset:size())
+  local made = sample_pass.make(pass.loader, positions, pass.seed, pass.epoch)
   pass.taken = b + 1
-  return make_batch(loader, samples)
+  return made
 end
 
 -- One step of the dataset's iterator; nothing once it has ended.

@@ -6,7 +6,10 @@ local class = require "perilune.class"
 local errors = require "perilune.errors"
 local Transform = require "perilune.data.transform"
 
+local compose = {}
+
 local Composed = class("Composed")
+compose.Composed = Composed
 
 function Composed:init(list)
   self.list = list
@@ -33,7 +36,7 @@ end
 --- Join transforms.
 -- @param list transforms, functions among them
 -- @return a transform
-return function(list)
+function compose.compose(list)
   check.value("compose", "list", list, { type = "list" })
   for k, one in ipairs(list) do
     check.value("compose", ("transform %d"):format(k), one, { type = "callable" })
@@ -42,3 +45,5 @@ return function(list)
   local steps = all_in_c(list)
   return steps and Transform(steps) or Composed(list)
 end
+
+return compose
