@@ -1,12 +1,7 @@
-/*
-** optim.c -- multi-tensor steps: one pass over parameter, gradient and buffer. Tensors are cut
-** into chunks by their size alone, and all chunks of all tensors form one parallel loop.
-*/
-#include "cpu.h"
+/* optim.c -- SGD, the norm of many tensors and their scaling, chunk by chunk (optim.h). */
+#include "optim.h"
 #include "real.h"
 #include <string.h>
-
-enum { CHUNK = 8192 };   /* elements */
 
 typedef struct sgd {
   double lr, momentum, dampening, decay;
@@ -21,39 +16,6 @@ typedef struct sgd {
 #define REAL f64
 #include "optim_real.h"
 #undef REAL
-
-static int64_t chunks_of(const pl_operand *o) { return (o->count + CHUNK - 1) / CHUNK; }
-
-static int64_t chunks_total(const pl_operand *const *list, int32_t n, int64_t *elements) {
-  int64_t total = 0;
-  *elements = 0;
-  for (int32_t i = 0; i < n; i++) {
-    total += chunks_of(list[i]);
-    *elements += list[i]->count;
-  }
-  return total;
-}
-
-/* The tensor that chunk `index` of all belongs to; its first element and how many. */
-static int32_t chunk_find(const pl_operand *const *list, int64_t index, int64_t *begin,
-                          int64_t *n) {
-  int32_t i = 0;
-  for (; index >= chunks_of(list[i]); i++) index -= chunks_of(list[i]);
-  *begin = index * CHUNK;
-  *n = min_i64(CHUNK, list[i]->count - *begin);
-  return i;
-}
-
-/* All tensors of the list are dense and of one of the two dtypes computed here. */
-static bool list_plain(const pl_operand *const *list, int32_t n) {
-  for (int32_t i = 0; i < n; i++)
-    if (!list[i]->dense || (list[i]->dtype != PL_F32 && list[i]->dtype != PL_F64)) return false;
-  return true;
-}
-
-static char *chunk_data(const pl_operand *o, int64_t begin) {
-  return operand_data(o) + begin * dtype_size(o->dtype);
-}
 
 static void sgd_chunk(void *context, int64_t index, int worker) {
   (void)worker;
@@ -74,13 +36,9 @@ KERNEL(sgd_step) {
   s.buffered = n > 0 && call->counts[2] == n && s.buffers[0];
   const pl_operand *hyper = call->in[call->n_in - 1];
   if (hyper->dtype != PL_F64 || hyper->count < 4) return PL_EUNSUPPORTED;
-  if (!list_plain(s.params, n) || !list_plain(s.grads, n) ||
-      (s.buffered && !list_plain(s.buffers, n)))
+  if (!list_plain(s.params, n) || !list_like(s.grads, s.params, n) ||
+      (s.buffered && !list_like(s.buffers, s.params, n)))
     return PL_EUNSUPPORTED;
-  for (int32_t i = 0; i < n; i++)
-    if (s.grads[i]->dtype != s.params[i]->dtype ||
-        (s.buffered && s.buffers[i]->dtype != s.params[i]->dtype))
-      return PL_EUNSUPPORTED;
   const double *h = (const double *)operand_data(hyper);
   s.lr = h[0];
   s.momentum = h[1];
