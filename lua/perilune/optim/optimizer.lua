@@ -230,7 +230,8 @@ function Optimizer:load_state_dict(dict)
   for g, group in ipairs(self.param_groups) do
     local saved = dict.param_groups[g]
     for name, value in pairs(copied_group(saved)) do
-      if name ~= "params" then group[name] = value end
+      local known = self.defaults[name] ~= nil or name:find("^initial_")
+      if known then group[name] = value end
     end
     for i, p in ipairs(group.params) do
       local state = dict.state[saved.params[i]]
