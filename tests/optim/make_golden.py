@@ -12,7 +12,7 @@ torch.manual_seed(3)
 
 def numbers(t):
     text = "{ %s }" % ", ".join("%.9g" % v for v in t.detach().flatten().tolist())
-    return textwrap.fill(text, 96, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, 80, break_long_words=False, break_on_hyphens=False)
 
 
 def lua(value):
@@ -39,7 +39,7 @@ print("-- Written by make_golden.py with PyTorch %s. Do not edit." % torch.__ver
 print("return {")
 for name, options, skip in RUNS:
     params = [torch.randn(5), torch.randn(19)]
-    print("{ name = \"%s\", options = { %s },\nstart = {\n%s }, steps = {" % (
+    print("{ name = \"%s\", options = {\n%s },\nstart = {\n%s }, steps = {" % (
         name, ", ".join("%s = %s" % (k, lua(v)) for k, v in options.items()),
         ",\n".join(map(numbers, params))))
     for p in params:

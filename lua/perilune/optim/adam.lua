@@ -1,7 +1,8 @@
 --- optim.Adam, PyTorch's formula in PyTorch's order:
 --   g = grad (negated to maximise); p = p - lr * weight_decay * p if decoupled, else
 --   g = g + weight_decay * p
---   exp_avg = beta1 * exp_avg + (1 - beta1) * g; exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g^2
+--   exp_avg = beta1 * exp_avg + (1 - beta1) * g
+--   exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g^2
 --   p = p - lr / (1 - beta1^step) * exp_avg / (sqrt(exp_avg_sq / (1 - beta2^step)) + eps)
 -- amsgrad divides by the largest exp_avg_sq so far. One launch per group; each parameter counts its
 -- own steps on its device, so one that gets its first gradient late is corrected as a new one.
