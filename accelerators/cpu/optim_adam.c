@@ -69,7 +69,7 @@ KERNEL(adam_step) {
   s.eps = h[3];
   s.decay = h[4];
   int64_t elements, chunks = chunks_total(s.params, s.n, &elements);
-  parallel_for(chunks, elements, adam_chunk, &s);
+  parallel_for_backwards(chunks, elements, adam_chunk, &s);
   for (int32_t i = 0; i < s.n; i++) *count_of(s.steps[i]) += 1;
   return PL_OK;
 }

@@ -54,7 +54,7 @@ KERNEL(rmsprop_step) {
   s.decay = h[3];
   s.momentum = h[4];
   int64_t elements, chunks = chunks_total(s.params, s.n, &elements);
-  parallel_for(chunks, elements, rmsprop_chunk, &s);
+  parallel_for_backwards(chunks, elements, rmsprop_chunk, &s);
   for (int32_t i = 0; i < s.n; i++) *count_of(s.steps[i]) += 1;
   return PL_OK;
 }
