@@ -1,4 +1,4 @@
-/* optim.c -- SGD, the norm of many tensors and their scaling, chunk by chunk (optim.h). */
+/* optim.c -- SGD, and what is done to many tensors at once: norm, scaling, averaging (optim.h). */
 #include "optim.h"
 #include "real.h"
 #include <string.h>
@@ -103,14 +103,46 @@ static void scale_chunk(void *context, int64_t index, int worker) {
   else scale_range_f64(chunk_data(o, begin), s->factor, n);
 }
 
+static double number_of(const pl_operand *o) {
+  return o->dtype == PL_F32 ? *(float *)operand_data(o) : *(double *)operand_data(o);
+}
+
 KERNEL(scale_all) {
   int32_t n = call->counts[0];
   const pl_operand *factor = call->in[call->n_in - 1];
   scaling s = { .list = call->in };
   if (!list_plain(s.list, n) || !list_plain(&factor, 1)) return PL_EUNSUPPORTED;
-  s.factor = factor->dtype == PL_F32 ? *(float *)operand_data(factor)
-                                     : *(double *)operand_data(factor);
+  s.factor = number_of(factor);
   int64_t elements, chunks = chunks_total(s.list, n, &elements);
   parallel_for(chunks, elements / 4, scale_chunk, &s);
+  return PL_OK;
+}
+
+/* ---- every tensor part of the way to another ---- */
+
+typedef struct lerping {
+  const pl_operand *const *list, *const *others;
+  double weight;
+} lerping;
+
+static void lerp_chunk(void *context, int64_t index, int worker) {
+  (void)worker;
+  const lerping *s = context;
+  int64_t begin, n;
+  int32_t i = chunk_find(s->list, index, &begin, &n);
+  char *x = chunk_data(s->list[i], begin), *other = chunk_data(s->others[i], begin);
+  if (s->list[i]->dtype == PL_F32) lerp_range_f32(x, other, s->weight, n);
+  else lerp_range_f64(x, other, s->weight, n);
+}
+
+KERNEL(lerp_all) {
+  int32_t n = call->counts[0];
+  const pl_operand *weight = call->in[call->n_in - 1];
+  lerping s = { .list = call->in, .others = call->in + n };
+  if (!list_plain(s.list, n) || !list_like(s.others, s.list, n) || !list_plain(&weight, 1))
+    return PL_EUNSUPPORTED;
+  s.weight = number_of(weight);
+  int64_t elements, chunks = chunks_total(s.list, n, &elements);
+  parallel_for(chunks, elements / 4, lerp_chunk, &s);
   return PL_OK;
 }

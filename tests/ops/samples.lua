@@ -414,6 +414,8 @@ return {
     { {}, { start = 0.5, step = -0.25, length = 37 } }, { {}, { start = 0, step = 1, length = 0 } },
     { {}, { start = 0, step = 1, length = -1 }, { wrong = true } } },
 
+  lerp_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, list{ x{ 2, 3 }, x{ 37 }, x{} },
+    number(0.25, "same") }, nil, { dense = true } } },
   sgd_step = sgd(), adam_step = adam(), rmsprop_step = rmsprop(),
   total_norm = { { { list{ x{ 2, 3 }, x{ 37 }, x{} } } },
     { { list{ x{ 3000 } } } } },

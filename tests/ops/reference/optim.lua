@@ -96,4 +96,12 @@ function R.scale_all(_, list, factor)
   return { xs = out }
 end
 
+function R.lerp_all(_, list, others, weight)
+  local out = {}
+  for k, x in ipairs(list) do
+    out[k] = map(function(v, o) return v + weight.data[1] * (o - v) end, x, others[k])
+  end
+  return { xs = out }
+end
+
 return R
