@@ -210,7 +210,7 @@ static uint32_t job_post(int64_t count, int workers, bool backwards, parallel_bo
   atomic_store_explicit(&team.done, 0, memory_order_relaxed);
   for (int w = 0; w < workers; w++) {
     share *s = &team.share[w];
-    /* First a word without blocks: who still holds the last job's word must not meet the new end. */
+    /* First a word without blocks: who holds the last job's word must not meet the new end. */
     atomic_store_explicit(&s->word, (uint64_t)number << 32 | UINT32_MAX, memory_order_release);
     s->begin = count * w / workers;
     atomic_store_explicit(&s->end, count * (w + 1) / workers, memory_order_release);
