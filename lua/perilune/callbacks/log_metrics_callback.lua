@@ -6,6 +6,9 @@ local TrainerCallback = require "perilune.callbacks.trainer_callback"
 
 local LogMetricsCallback = class("LogMetricsCallback", TrainerCallback)
 
+--- After whatever computes metrics.
+LogMetricsCallback.priority = -100
+
 --- Take the metrics of an epoch.
 -- @param metrics name -> value
 -- @param names the names in the order they were recorded in
