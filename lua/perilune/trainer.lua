@@ -17,6 +17,7 @@ local Predictions = require "perilune.trainer.predictions"
 local ProcessGroup = require "perilune.process_group"
 local TrainerPhases = require "perilune.trainer.phases"
 local limits = require "perilune.trainer.limits"
+local logging = require "perilune.trainer.logging"
 local metrics = require "perilune.metrics"
 local modes = require "perilune.trainer.modes"
 local options = require "perilune.trainer.options"
@@ -79,6 +80,13 @@ end
 -- run's min_epochs and min_updates.
 function Trainer:stop(reason)
   self.stop_requested, self.stop_reason = true, reason
+end
+
+--- Log a value of the update that is under way; nothing happens unless `trainer.log_due`. It is
+-- recorded in the run history and told by on_log, once the update is over.
+-- @param value a number, or a tensor of one element, which is read then
+function Trainer:log(name, value)
+  logging.add(self, name, value)
 end
 
 --- Attach a callback: an instance, a class or a table of functions; also during a run.
@@ -170,6 +178,7 @@ end
 -- a double, so no two updates of a run share it.
 local function start_update(self)
   self.update, self.update_items = self.update + 1, 0
+  self.log_due = self.log_interval ~= nil and self.log_interval:due("updates", self.update)
   math.randomseed(self.seed % 2147483648 * 4194304 + self.update % 4194304)
 end
 
@@ -210,9 +219,12 @@ local function train_batches(self, loader)
       start_update(self)
     end
     random.next_step()
-    local output = train_step(self, batch, step, share, in_group == share)
-    if in_group == share then
+    local due = in_group == share
+    local output = train_step(self, batch, step, share, due)
+    if self.eval_interval then self:evaluate_if_due(step, due) end
+    if due then
       in_group = 0
+      if self.log_due then logging.flush(self) end
       check_interrupt(self)
       if self.stepped_run then stepping.pause(self, batch, output) end
     end
@@ -259,7 +271,8 @@ end
 
 -- How the evaluations of a run are recorded: the names of losses, and what stands before metrics.
 local after_epoch = { losses = "eval_%s_epoch", prefix = "eval_", is_intermediate = false }
-local in_epoch =
+local at_interval = { losses = "eval_%s_epoch", prefix = "eval_", is_intermediate = true }
+local on_request =
   { losses = "intermediate_eval_%s", prefix = "intermediate_eval_", is_intermediate = true }
 local on_its_own = { losses = "evaluation_%s", prefix = "evaluation_", is_intermediate = false }
 
@@ -296,7 +309,23 @@ function Trainer:evaluate_now()
   if not self.eval_sets or (self.state ~= "running" and self.state ~= "paused") then
     errors.raise("user", "Trainer:evaluate_now: there is no run with an eval_dataset")
   end
-  return evaluate_sets(self, in_epoch)
+  return evaluate_sets(self, on_request)
+end
+
+-- For eval_every; its newest values are what watches "eval_loss_epoch" sees.
+function Trainer:evaluate_if_due(step, update_over)
+  local interval = self.eval_interval
+  if interval:due("batches", step) or (update_over and interval:due("updates", self.update)) then
+    evaluate_sets(self, at_interval)
+  end
+end
+
+local function evaluate_epoch(self)
+  local interval = self.eval_interval
+  if not self.eval_sets then return end
+  if not interval or interval:due("epochs", self.run_history.current_epoch) then
+    evaluate_sets(self, after_epoch)
+  end
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -326,7 +355,7 @@ local function training(self, o)
     and not stopped(self) do
     train_epoch(self)
     if stopped(self) then break end
-    if self.eval_sets then evaluate_sets(self, after_epoch) end
+    evaluate_epoch(self)
     self:phase("training_run_epoch_end")
     history:increment_epoch()
   end

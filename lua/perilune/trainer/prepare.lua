@@ -2,6 +2,7 @@
 -- an earlier run is left over.
 
 local errors = require "perilune.errors"
+local Interval = require "perilune.interval"
 local limits = require "perilune.trainer.limits"
 local run_config = require "perilune.run_config"
 local TrainerPhases = require "perilune.trainer.phases"
@@ -11,6 +12,7 @@ local prepare = {}
 local function start_afresh(self, o)
   self.train_dataset, self.eval_dataset, self.predict_dataset = nil, nil, nil
   self.train_dataloader, self.eval_dataloader, self.predict_dataloader = nil, nil, nil
+  self.log_interval, self.eval_interval = nil, nil
   self.eval_sets = nil
   self.scheduler, self.create_scheduler_fn = nil, o.create_scheduler_fn or nil
   self.collate_fn = o.collate_fn or nil
@@ -66,7 +68,8 @@ local function make_run_config(self, o, train_kwargs, eval_kwargs)
   local world, accumulation = self.process_group, o.gradient_accumulation_steps or 1
   local per_epoch = updates_per_epoch(self.train_dataloader, accumulation)
   local train_size = batch_size_of(self.train_dataloader, train_kwargs, o.per_device_batch_size)
-  local eval_size = batch_size_of(self.eval_dataloader, eval_kwargs, o.per_device_batch_size)
+  local eval_loader = self.eval_dataloader or self.predict_dataloader
+  local eval_size = batch_size_of(eval_loader, eval_kwargs, o.per_device_batch_size)
   return run_config{
     num_epochs = o.dry_run and 1 or o.num_epochs, dry_run = o.dry_run or nil, max_updates = total_updates(o, per_epoch),
     train_per_device_batch_size = train_size, train_dl_kwargs = train_kwargs,
@@ -129,6 +132,10 @@ function prepare.training(self, o)
   self.weigh_items = o.loss_weighting == "items"
   self.run_config = make_run_config(self, o, train_kwargs, eval_kwargs)
   limits.start(self, o)
+  self.log_interval = o.log_every and Interval(o.log_every, "Trainer:train: log_every") or nil
+  self.eval_interval = o.eval_dataset and o.eval_every
+    and Interval(o.eval_every, "Trainer:train: eval_every") or nil
+  self.log_due, self.logged = false, {}
   self.scheduler = self:create_scheduler()
 end
 
