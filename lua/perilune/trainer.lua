@@ -15,7 +15,7 @@ local Measures = require "perilune.trainer.measures"
 local OptimizerList = require "perilune.trainer.optimizer_list"
 local Predictions = require "perilune.trainer.predictions"
 local ProcessGroup = require "perilune.process_group"
-local TrainerPhases = require "perilune.trainer.phases"
+local TrainerControls = require "perilune.trainer.controls"
 local limits = require "perilune.trainer.limits"
 local logging = require "perilune.trainer.logging"
 local metrics = require "perilune.metrics"
@@ -24,9 +24,8 @@ local options = require "perilune.trainer.options"
 local prepare = require "perilune.trainer.prepare"
 local run = require "perilune.trainer.run"
 local stepping = require "perilune.trainer.stepping"
-local terminal = require "perilune.terminal"
 
-local Trainer = class("Trainer", TrainerPhases)
+local Trainer = class("Trainer", TrainerControls)
 
 Trainer.options = options.init
 
@@ -55,7 +54,7 @@ function Trainer:init(o)
 end
 
 ---------------------------------------------------------------------------------------------------
--- What callbacks and users call.
+-- Events; trainer/controls.lua has what else callbacks and users call.
 
 --- Send an event to the callbacks; its name must be in the class's `events`.
 -- @param event "on_..."
@@ -73,45 +72,6 @@ end
 function Trainer:phase(name, a)
   self[name](self, a)
   self:emit("on_" .. name, a)
-end
-
---- End the run in good order at the next step edge of training: on_stop_training, then the end of
--- the epoch and of the run. An evaluation that is under way is finished first, and so are the
--- run's min_epochs and min_updates.
-function Trainer:stop(reason)
-  self.stop_requested, self.stop_reason = true, reason
-end
-
---- Log a value of the update that is under way; nothing happens unless `trainer.log_due`. It is
--- recorded in the run history and told by on_log, once the update is over.
--- @param value a number, or a tensor of one element, which is read then
-function Trainer:log(name, value)
-  logging.add(self, name, value)
-end
-
---- Attach a callback: an instance, a class or a table of functions; also during a run.
--- @return the callback
-function Trainer:add_callback(callback)
-  return self.callback_handler:add_callback(callback)
-end
-
---- Detach a callback.
--- @param which the callback, its class or its name
--- @return the callback
-function Trainer:remove_callback(which)
-  return self.callback_handler:remove(which)
-end
-
---- Put a callback in the place of another.
--- @param which the callback to go, its class or its name
--- @return the new callback
-function Trainer:replace_callback(which, callback)
-  return self.callback_handler:replace(which, callback)
-end
-
---- Print a line, on the main rank and unless `quiet`; a progress bar stays below it.
-function Trainer:print(text)
-  if not self.quiet and self.process_group:is_main() then terminal.print(tostring(text)) end
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -397,20 +357,6 @@ end
 function Trainer:steps(...)
   if select("#", ...) == 0 then return stepping.continue(self) end
   return stepping.start(self, run, training, check.call(options.train, "Trainer:steps", ...))
-end
-
---- Go on with a paused run to its end, without pauses.
--- @return the run history
-function Trainer:resume()
-  stepping.finish(self, "Trainer:resume")
-  return self.run_history
-end
-
---- End a run through its normal end events, at once if it is paused, else at the next step edge.
-function Trainer:abort(reason)
-  self:stop(reason or "aborted")
-  self.stop_now = true
-  if self.state ~= "running" then stepping.finish(self, "Trainer:abort") end
 end
 
 --- Measure the loss and the metrics on a dataset; the model's train and eval modes stay as they

@@ -65,7 +65,7 @@ describe("Limits of loops", function()
     for text, limit in pairs{
       ["limit_train_batches: give batches or fraction"] = {},
       ["unknown option 'batch'"] = { batch = 2 },
-      ["option 'fraction' must be a number between 0 and 1"] = { fraction = 2 },
+      ["'fraction' must be a number between 0 and 1"] = { fraction = 2 },
     } do
       local got = message(run, make(), { num_epochs = 1, limit_train_batches = limit })
       assert.truthy(got:find(text, 1, true), got)
