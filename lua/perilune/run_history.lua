@@ -19,4 +19,9 @@ for _, name in ipairs{
   abstract(name)
 end
 
+--- How many values of a metric there are.
+function RunHistory:get_metric_count(name)
+  return #self:get_metric_values(name)
+end
+
 return RunHistory
