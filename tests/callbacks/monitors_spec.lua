@@ -78,7 +78,12 @@ describe("Timer", function()
   it("counts training without evaluations, also in the middle of an epoch", function()
     local timer = callbacks.Timer()
     local trainer = make{ timer, callbacks.StepBasedEvaluationCallback(2),
-      { on_eval_step_end = function() busy_wait(0.05) end } }
+      { on_eval_step_end = function() busy_wait(0.05) end,
+        on_training_run_epoch_end = function()
+          local now = timer:time_elapsed()
+          busy_wait(0.01)
+          assert.are.equal(now, timer:time_elapsed())
+        end } }
     trainer:train{ train_dataset = set(8), eval_dataset = set(2), num_epochs = 1,
       per_device_batch_size = 2 }
     assert.is_true(timer:time_elapsed("eval") >= 0.15)
@@ -147,6 +152,18 @@ describe("SpikeDetection", function()
     end
     local _, ok = detect({ 5, -30 }, { mode = "max" })
     assert.is_false(ok)
+  end)
+
+  it("leaves spikes out of the mean", function()
+    local Counting = class("Counting", callbacks.SpikeDetection)
+    local spikes = {}
+    function Counting.handle_spike(_, trainer) spikes[#spikes + 1] = trainer.update end
+    local model = nn.Linear(2, 1)
+    local trainer = Losses{ model = model, callbacks = { Counting() }, quiet = true,
+      optimizer = optim.SGD(model:parameters(), { lr = 0 }) }
+    trainer.losses = { 1, 9, 9, 2 }
+    trainer:train{ train_dataset = set(4), num_epochs = 1, per_device_batch_size = 1 }
+    assert.are.same({ 2, 3 }, spikes)
   end)
 
   it("may stop the run instead", function()

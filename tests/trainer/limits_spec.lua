@@ -55,6 +55,15 @@ describe("Limits of loops", function()
     assert.are.equal(2, trainer.update)
   end)
 
+  it("may be changed for an epoch by a callback", function()
+    local seen, callback = spy()
+    function callback.on_train_epoch_start(_, t)
+      t.train_dataloader = data.DataLoader(set(2 * t.run_history.current_epoch), { batch_size = 1 })
+    end
+    run(make(callback), { num_epochs = 2 })
+    assert.are.same({ 1, 2, 1, 2, 3, 4 }, seen.train)
+  end)
+
   it("hold for evaluate", function()
     local seen, callback = spy()
     make(callback):evaluate{ dataset = set(9), limit_batches = { batches = 1 } }
