@@ -1,5 +1,5 @@
-# How the CPU device is compiled: a source that uses LEVEL(, KERNEL( or walk.h once for every level of the
-# instruction set (level.h), the rest once. `open` picks the level that the machine has.
+# How the CPU device is compiled: a source that uses LEVEL(, KERNEL( or walk.h once for every
+# level of the instruction set (level.h), the rest once. `open` picks the level the machine has.
 #
 # -ffp-contract=fast lets products and sums become one FMA; -fno-math-errno and -fno-trapping-math
 # let sqrt and conditional code become vector instructions. All three keep the values IEEE gives, up

@@ -21,7 +21,7 @@ static draw draw_open(const pl_call *call, int64_t number) {
                  (uint32_t)number, (uint32_t)state[2] };
 }
 
-/* One round on lanes_u64 blocks. Words lie in the low halves of lanes; the high halves are noise. */
+/* One round on lanes_u64 blocks. Words are the low halves of lanes; the high halves are noise. */
 static inline void round_run(v_u64 c[4], v_u64 k0, v_u64 k1) {
   v_u64 a = mul_low_u64(c[0], (v_u64){ 0 } + PHILOX_M0);
   v_u64 b = mul_low_u64(c[2], (v_u64){ 0 } + PHILOX_M1);

@@ -224,13 +224,15 @@ static inline double lanes_max_f64(v_f64 x) { return ACROSS_f64(x, LARGER_LANE);
 
 /* f of every lane: for functions that have no vector form here. */
 static inline v_f32 map_f32(v_f32 x, float (*f)(float)) {
-  for (int i = 0; i < lanes_f32; i++) x[i] = f(x[i]);
-  return x;
+  v_f32 y = { 0 };
+  for (int i = 0; i < lanes_f32; i++) y[i] = f(x[i]);
+  return y;
 }
 
 static inline v_f64 map_f64(v_f64 x, double (*f)(double)) {
-  for (int i = 0; i < lanes_f64; i++) x[i] = f(x[i]);
-  return x;
+  v_f64 y = { 0 };
+  for (int i = 0; i < lanes_f64; i++) y[i] = f(x[i]);
+  return y;
 }
 
 #define v_fma(a, b, c) _Generic((a), v_f32: fma_f32, v_f64: fma_f64)(a, b, c)

@@ -111,7 +111,8 @@ static void compute(const product *p, gemm_args *g) {
 static void complain(const product *p, const gemm_args *g, const char *what, int64_t i, int64_t j) {
   if (failures++ > 20) return;
   printf("%s %lldx%lldx%lld strides %lld,%lld %lld,%lld bias %d relu %d: %s at %lld,%lld\n",
-         p->name, (long long)g->m, (long long)g->k, (long long)g->n, (long long)g->a_rs, (long long)g->a_cs,
+         p->name, (long long)g->m, (long long)g->k, (long long)g->n, (long long)g->a_rs,
+         (long long)g->a_cs,
          (long long)g->b_rs, (long long)g->b_cs, g->bias != NULL, (int)g->activation, what,
          (long long)i, (long long)j);
 }
