@@ -8,6 +8,8 @@ local context = require "perilune.context"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local random = require "perilune.random"
+local resume = require "perilune.state.resume"
+local saving = require "perilune.state.saving"
 local suggest = require "perilune.suggest"
 local CallbackHandler = require "perilune.callback_handler"
 local InMemoryRunHistory = require "perilune.in_memory_run_history"
@@ -38,6 +40,7 @@ function Trainer:init(o)
   self.optimizer = OptimizerList.of(o.optimizer)
   self.run_history = o.run_history or InMemoryRunHistory()
   self.quiet, self.detect_anomaly = o.quiet, o.detect_anomaly
+  self.root_dir = o.root_dir or nil
   self.process_group, self.device = ProcessGroup(), "cpu"
   self.state, self.update = "idle", 0
   if o.seed then random.manual_seed(o.seed) end
@@ -145,8 +148,8 @@ end
 local function check_interrupt(self)
   if engine.interrupted() == 0 then return end
   engine.take_interrupt()
-  errors.raise("interrupted", ("interrupted in epoch %d after update %d; no state was saved")
-    :format(self.run_history.current_epoch, self.update))
+  errors.raise("interrupted", ("interrupted in epoch %d after update %d; %s")
+    :format(self.run_history.current_epoch, self.update, saving.interrupted(self)))
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -163,11 +166,13 @@ local function stopped(self)
   return true
 end
 
-local function train_batches(self, loader)
+-- The first `skip` batches were taken before the run was resumed.
+local function train_batches(self, loader, skip)
   local scope, accumulation = self.train_scope, self.gradient_accumulation_steps
   local batches = loader.size and loader:size() or math.huge
-  local step, in_group, share = 0, 0, accumulation
-  local next_batch, state, batch = loader:batches()
+  local step, in_group, share = skip, 0, accumulation
+  saving.seed_epoch(self, 1)
+  local next_batch, state, batch = resume.batches(loader, skip)
   while in_group > 0 or (self.update < self.last_update and not stopped(self)) do
     scope:close()
     scope:enter()
@@ -185,6 +190,7 @@ local function train_batches(self, loader)
     if due then
       in_group = 0
       if self.log_due then logging.flush(self) end
+      saving.edge(self, step)
       check_interrupt(self)
       if self.stepped_run then stepping.pause(self, batch, output) end
     end
@@ -194,6 +200,7 @@ local function train_batches(self, loader)
     self:scale_gradients(self.weigh_items and 1 / self.update_items or share / in_group)
     update_parameters(self, self.callback_handler)
   end
+  saving.edge(self, step)
   scope:close()
   if batch ~= nil and type(state) == "table" and state.close then state:close() end
 end
@@ -220,10 +227,12 @@ end
 
 local function train_epoch(self)
   local loader = self.train_dataloader
+  saving.seed_epoch(self, 0)
   if loader.set_epoch then loader:set_epoch(self.run_history.current_epoch) end
   self.train_measures:reset()
   self:phase("train_epoch_start")
-  train_batches(self, self.train_dataloader)
+  train_batches(self, self.train_dataloader, resume.lay_over(self, true))
+  saving.seed_epoch(self, 2)
   local any = self.train_measures:record(self.run_history, "train_%s_epoch", "train_", {})
   if not any and not self.has_stopped then no_batch() end
   self:phase("train_epoch_end")
@@ -310,7 +319,8 @@ local function training(self, o)
   prepare.training(self, o)
   local history = self.run_history
   self:phase("training_run_start")
-  if o.sanity_batches then sanity_check(self, o.sanity_batches) end
+  if o.sanity_batches and not self.resuming then sanity_check(self, o.sanity_batches) end
+  resume.lay_over(self, false)
   while history.current_epoch <= self.last_epoch and self.update < self.last_update
     and not stopped(self) do
     train_epoch(self)
@@ -318,8 +328,10 @@ local function training(self, o)
     evaluate_epoch(self)
     self:phase("training_run_epoch_end")
     history:increment_epoch()
+    saving.edge(self, 0)
   end
   self:phase("training_run_end")
+  saving.edge(self)
   return history
 end
 

@@ -160,7 +160,8 @@ describe("Trainer:steps", function()
 
   it("refuses another run while paused, and resume while not", function()
     local trainer = make()
-    for _ in trainer:steps(options()) do break end
+    local advance, run = trainer:steps(options())
+    advance(run)
     for _, start in ipairs{ "train", "steps" } do
       local ok, err = pcall(trainer[start], trainer, options())
       assert.is_false(ok)

@@ -55,9 +55,10 @@ local function seconds_of(time)
   return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 end
 
---- Take over the bounds of a training run; counts go on from where the trainer stands.
+--- Take over the bounds of a training run; they count from where the run began, also when it goes
+-- on from a saved state.
 function limits.start(self, o)
-  local epoch, update = self.run_history.current_epoch, self.update
+  local epoch, update = self.first_epoch, self.first_update
   local epochs = o.dry_run and 1 or o.num_epochs
   self.last_epoch = epoch + (epochs or math.huge) - 1
   self.last_update = update + (o.max_updates or math.huge)

@@ -34,16 +34,20 @@ local function check_output(output)
   end
 end
 
+local function new_tracker(self, name)
+  local tracker = LossTracker(self.trainer.device, self.trainer.process_group)
+  self.by_name[name] = tracker
+  self.named[#self.named + 1] = { name = name, tracker = tracker }
+  return tracker
+end
+
 local function tracker_of(self, entry)
   local name = type(entry) == "table" and entry[1]
   if type(name) ~= "string" or not is_tensor(entry[2]) then
     errors.raise("user", "the losses of an output are a list of a name and a tensor each: "
       .. "losses = { { \"kl\", kl }, { \"reconstruction\", reconstruction } }")
   end
-  local tracker = LossTracker(self.trainer.device, self.trainer.process_group)
-  self.by_name[name] = tracker
-  self.named[#self.named + 1] = { name = name, tracker = tracker }
-  return tracker
+  return new_tracker(self, name)
 end
 
 --- Take the output of a batch.
@@ -85,6 +89,22 @@ function Measures:record(history, pattern, prefix, results)
     if value ~= nil then put(prefix .. metrics.name_of(metric), value) end
   end
   return true
+end
+
+--- What the named losses of an epoch have summed up so far.
+function Measures:state_dict()
+  local saved = {}
+  for i, named in ipairs(self.named) do
+    saved[i] = { name = named.name, state = named.tracker:state_dict() }
+  end
+  return saved
+end
+
+function Measures:load_state_dict(saved)
+  for _, named in ipairs(saved) do
+    local tracker = self.by_name[named.name] or new_tracker(self, named.name)
+    tracker:load_state_dict(named.state)
+  end
 end
 
 return Measures

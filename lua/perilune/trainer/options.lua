@@ -19,6 +19,7 @@ options.init = {
   { "run_history", type = RunHistory, doc = "where the metrics of a run are recorded" },
   { "seed", type = "integer", min = 0,
     doc = "seeds every generator, as pl.manual_seed does; drawn when not given" },
+  { "root_dir", type = "string", doc = "where training states are kept and looked for" },
   { "quiet", false, doc = "print nothing but errors" },
   { "detect_anomaly", false,
     doc = "check every op's outputs, so that a NaN names the op that made it first (slow)" },
@@ -59,6 +60,8 @@ options.train = {
   { "train_dataloader_kwargs", type = "table", doc = "options of the training DataLoader" },
   { "eval_dataloader_kwargs", type = "table", doc = "options of the evaluation DataLoader" },
   { "collate_fn", type = "callable", doc = "makes a batch of a list of samples; both loaders" },
+  { "resume_from", type = "string",
+    doc = "a training state to go on from: auto (the newest if there is one), last, best or a path" },
   { "reset_run_history", true, doc = "false: epochs and updates go on from the last call" },
 }
 

@@ -5,8 +5,9 @@
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local gradients = require "perilune.trainer.gradients"
+local TrainerState = require "perilune.state.trainer_state"
 
-local TrainerPhases = class("TrainerPhases")
+local TrainerPhases = class("TrainerPhases", TrainerState)
 
 --- The options of the training loader before the user's own are laid over them.
 function TrainerPhases:get_default_train_dl_kwargs(batch_size)

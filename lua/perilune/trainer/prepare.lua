@@ -4,6 +4,7 @@
 local errors = require "perilune.errors"
 local Interval = require "perilune.interval"
 local limits = require "perilune.trainer.limits"
+local resume = require "perilune.state.resume"
 local run_config = require "perilune.run_config"
 local TrainerPhases = require "perilune.trainer.phases"
 
@@ -131,12 +132,13 @@ function prepare.training(self, o)
   self.gradient_accumulation_steps = o.gradient_accumulation_steps
   self.weigh_items = o.loss_weighting == "items"
   self.run_config = make_run_config(self, o, train_kwargs, eval_kwargs)
-  limits.start(self, o)
   self.log_interval = o.log_every and Interval(o.log_every, "Trainer:train: log_every") or nil
   self.eval_interval = o.eval_dataset and o.eval_every
     and Interval(o.eval_every, "Trainer:train: eval_every") or nil
   self.log_due, self.logged = false, {}
   self.scheduler = self:create_scheduler()
+  resume.begin(self, o)
+  limits.start(self, o)
 end
 
 --- Before an evaluation run. The run history keeps what it has.
