@@ -196,4 +196,39 @@ describe("Trainer:steps", function()
     assert.are.same(expected.weights, weights(trainer))
     assert.are.equal(6, #trainer.run_history:get_metric_values("intermediate_eval_loss"))
   end)
+
+  it("can save a state while paused, from which another trainer goes on", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local Named = class("Named", Trainer)
+    function Named:calculate_train_batch_loss(batch)
+      local output = Trainer.calculate_train_batch_loss(self, batch)
+      output.losses = { { "double", output.loss * 2 } }
+      return output
+    end
+    local function named()
+      pl.manual_seed(22)
+      local model = nn.Linear(3, 1)
+      return Named{ model = model, loss_func = nn.MSELoss(), callbacks = {}, quiet = true,
+        optimizer = optim.SGD(model:parameters(), { lr = 0.1, momentum = 0.9 }) }
+    end
+    local whole = named()
+    whole:train(options())
+    local paused = named()
+    for _ in paused:steps(options()) do
+      if paused.update == 2 then break end
+    end
+    paused:save_training_state(path)
+    assert.has_error(function() paused:load_training_state(path) end)
+    local run = options()
+    run.resume_from = path
+    local resumed = named()
+    for _ in resumed:steps(run) do assert.is_true(resumed.update > 2) end
+    os.execute("rm -r " .. path)
+    assert.are.same(weights(whole), weights(resumed))
+    for _, name in ipairs{ "train_loss_epoch", "train_double_epoch", "eval_loss_epoch" } do
+      assert.are.same(whole.run_history:get_metric_values(name),
+        resumed.run_history:get_metric_values(name))
+    end
+  end)
 end)
