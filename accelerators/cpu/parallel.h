@@ -16,7 +16,7 @@ typedef void (*parallel_body)(void *context, int64_t index, int worker);
 ** parallel_for, and in a build with PL_SERIAL. The body must not leave by longjmp. */
 void parallel_for(int64_t count, int64_t work, parallel_body body, void *context);
 
-/* The same, every worker from its last block to its first: for a pass over memory that has just been
+/* The same, every worker from its last block to its first: for a pass over memory that was just
 ** written from first to last and does not fit the cache, where the end of it still lies. */
 void parallel_for_backwards(int64_t count, int64_t work, parallel_body body, void *context);
 
