@@ -1,7 +1,7 @@
 /*
-** header.c -- reads the header of a safetensors file: one JSON object of tensors, and of notes under
-** "__metadata__". Strings are decoded where they stand. Only what the format knows is accepted;
-** tensors must cover the data without holes or overlaps.
+** header.c -- reads the header of a safetensors file: one JSON object of tensors, and of notes
+** under "__metadata__". Strings are decoded where they stand. Only what the format knows is
+** accepted; tensors must cover the data without holes or overlaps.
 */
 #include "header.h"
 #include "shape.h"

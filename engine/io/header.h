@@ -1,6 +1,6 @@
 /*
-** header.h -- the header of a safetensors file, from text. Nothing in it is believed: the text may be
-** anything, and what comes out describes exactly the bytes that follow it.
+** header.h -- the header of a safetensors file, from text. Nothing in it is believed: the text may
+** be anything, and what comes out describes exactly the bytes that follow it.
 */
 #pragma once
 #include "base.h"

@@ -27,7 +27,9 @@ local function names_of(tensors)
 end
 
 local function check_text(text, what)
-  if type(text) ~= "string" then refuse(("%s must be a string, got a %s"):format(what, type(text))) end
+  if type(text) ~= "string" then
+    refuse(("%s must be a string, got a %s"):format(what, type(text)))
+  end
   if text:find("\0", 1, true) then refuse(("%s has a zero byte: %q"):format(what, text)) end
 end
 
@@ -55,12 +57,14 @@ end
 
 --- Write tensors to a file.
 -- @param path where
--- @param tensors { names in order..., name = tensor }, as `state_dict()` gives, or { name = tensor }
+-- @param tensors { names in order..., name = tensor }, as state_dict() gives, or { name = tensor }
 -- @param metadata optional { key = text }
 -- @raise kind "io" when it cannot be written; the old file is then as it was
 function safetensors.save(path, tensors, metadata)
   if type(path) ~= "string" then refuse("the path must be a string") end
-  if type(tensors) ~= "table" or tensor.is_tensor(tensors) then refuse("give a table of tensors") end
+  if type(tensors) ~= "table" or tensor.is_tensor(tensors) then
+    refuse("give a table of tensors")
+  end
   local names = names_of(tensors)
   check_tensors(names, tensors)
   local n = #names

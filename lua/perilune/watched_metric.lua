@@ -1,5 +1,5 @@
---- The metric that a callback watches: its newest value, and whether that is the best so far. A value
--- that is no number, or NaN, is never better than another.
+--- The metric that a callback watches: its newest value, and whether that is the best so far. A
+-- value that is no number, or NaN, is never better than another.
 
 local class = require "perilune.class"
 
@@ -9,13 +9,13 @@ local WatchedMetric = class("WatchedMetric")
 -- @param greater_is_better whether larger values are better
 -- @param threshold by how much a value must be better, an absolute difference
 function WatchedMetric:init(name, greater_is_better, threshold)
-  self.name, self.greater_is_better = name or nil, greater_is_better or false
+  self.metric_name, self.greater_is_better = name or nil, greater_is_better or false
   self.threshold = threshold or 0
 end
 
 --- The name in this run.
 function WatchedMetric:name_in(trainer)
-  return self.name or (trainer.eval_dataloader and "eval_loss_epoch" or "train_loss_epoch")
+  return self.metric_name or (trainer.eval_dataloader and "eval_loss_epoch" or "train_loss_epoch")
 end
 
 --- The newest value.

@@ -1,6 +1,6 @@
 /*
 ** safetensors_test.c -- weights in files: what was written is read back bit by bit, and every way a
-** file can be wrong (cut anywhere, any bit flipped, headers that lie) ends in one sentence and never
+** file can be wrong (cut anywhere, any bit flipped, headers that lie) ends in one sentence, never
 ** in a bad read. Nothing is left behind by a write that failed.
 */
 #include "../engine/engine_unit.h"

@@ -1,7 +1,7 @@
--- One training run with everything that could lose its place: shuffling, augmentation and hooks that
--- use math.random, dropout, accumulation with a short last group, an evaluation, metrics, a scheduler,
--- momentum, and a callback that counts. Run as a program it trains into a directory and is killed
--- where it is told; the specs run it in one process as well.
+-- One training run with everything that could lose its place: shuffling, augmentation and hooks
+-- that use math.random, dropout, accumulation with a short last group, an evaluation, metrics, a
+-- scheduler, momentum, and a callback that counts. Run as a program it trains into a directory and
+-- is killed where it is told; the specs run it in one process as well.
 --   luajit training.lua DIRECTORY [kill=UPDATE] [every=N] [epochs=N]
 
 local pl = require "perilune"
@@ -98,6 +98,7 @@ local function main(directory, ...)
     local key, value = word:match("^(%w+)=(%d+)$")
     o[key] = tonumber(value)
   end
+  require("perilune.state.directory").make(directory)
   pl.manual_seed(11)
   local callbacks = { pl.callbacks.SaveTrainingStateCallback{
     every = { updates = o.every or 1 }, max_checkpoints = 2, save_at_end = false } }

@@ -12,7 +12,7 @@ EarlyStopping.options = {
   { "monitor", type = "string",
     doc = "eval_loss_epoch, or train_loss_epoch without an evaluation, if not given" },
   { "min_delta", 0, type = "number", min = 0, doc = "by how much a value must be better" },
-  { "patience", 3, type = "integer", min = 0, doc = "so many checks in a row without a better value" },
+  { "patience", 3, type = "integer", min = 0, doc = "so many checks without a better value" },
   { "mode", "min", choices = { "min", "max" }, doc = "whether small or large values are good" },
   { "check_finite", true, doc = "stop at NaN and infinity" },
   { "stopping_threshold", type = "number", doc = "stop once the value is better than this" },

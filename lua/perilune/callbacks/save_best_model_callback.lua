@@ -1,5 +1,5 @@
---- Keeps a checkpoint of the epoch whose metric was best, and loads it back when the run ends. A disk
--- that refuses is reported; the training goes on and the last good file stays.
+--- Keeps a checkpoint of the epoch whose metric was best, and loads it back when the run ends. A
+-- disk that refuses is reported; the training goes on and the last good file stays.
 
 local class = require "perilune.class"
 local errors = require "perilune.errors"

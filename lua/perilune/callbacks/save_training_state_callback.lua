@@ -1,5 +1,5 @@
---- Saves everything a run needs to go on, in directories update_<n>, epoch_<n> and final; `resume_from`
--- of train finds them. A disk that refuses is reported; the training goes on.
+--- Saves everything a run needs to go on, in directories update_<n>, epoch_<n> and final;
+-- `resume_from` of train finds them. A disk that refuses is reported; the training goes on.
 
 local class = require "perilune.class"
 local errors = require "perilune.errors"
@@ -12,11 +12,13 @@ local SaveTrainingStateCallback = class("SaveTrainingStateCallback", TrainerCall
 
 SaveTrainingStateCallback.options = {
   { "save_dir", "training_states", doc = "where; in the trainer's root_dir if it has one" },
-  { "every", type = "table", doc = "{ updates = n }, { batches = n }, { epochs = n }, { seconds = s }" },
+  { "every", type = "table",
+    doc = "{ updates = n }, { batches = n }, { epochs = n } or { seconds = s }" },
   { "save_every_n_epochs", type = "integer", min = 1, doc = "the same as every = { epochs = n }" },
   { "save_every_n_steps", type = "integer", min = 1, doc = "the same as every = { updates = n }" },
   { "save_at_end", true, doc = "save `final` when the run ends" },
-  { "max_checkpoints", type = "integer", min = 1, doc = "keep so many of the newest, beside final" },
+  { "max_checkpoints", type = "integer", min = 1,
+    doc = "keep so many of the newest, beside final" },
 }
 
 local function intervals_of(o)

@@ -5,6 +5,7 @@
 local codec = require "perilune.state.codec"
 local directory = require "perilune.state.directory"
 local errors = require "perilune.errors"
+local names = require "perilune.state.names"
 local safetensors = require "perilune.safetensors"
 
 local checkpoint = {}
@@ -37,7 +38,7 @@ end
 function checkpoint.save(trainer, path, o)
   local parent = path:match("^(.*[^/])/+[^/]+$")
   if parent then directory.make(parent) end
-  local tensors = trainer.model:state_dict()
+  local tensors = names.to_file(trainer.model:state_dict())
   for _, name in ipairs(tensors) do
     if name:sub(1, #PREFIX) == PREFIX then
       errors.raise("argument", ("save_checkpoint: a parameter cannot be called '%s'"):format(name))
@@ -78,7 +79,7 @@ function checkpoint.load(trainer, path, o)
   if type(extra) ~= "table" then
     errors.raise("format", path .. ": the checkpoint is damaged: its metadata is no table")
   end
-  trainer.model:load_state_dict(weights, { strict = o.strict })
+  trainer.model:load_state_dict(names.from_file(weights), { strict = o.strict })
   if o.load_optimizer then load_part(trainer, "optimizer", extra.optimizer) end
   if o.load_scheduler then load_part(trainer, "scheduler", extra.scheduler) end
   return extra.values or {}

@@ -1,6 +1,6 @@
---- State as Lua holds it (nested tables of numbers, strings, booleans and tensors) to JSON text and a
--- table of tensors, and back. What JSON lacks is written as an object with one key that begins with
--- "$"; nothing but data comes back.
+--- State as Lua holds it (nested tables of numbers, strings, booleans and tensors) to JSON text and
+-- a table of tensors, and back. What JSON lacks is written as an object with one key that begins
+-- with "$"; nothing but data comes back.
 
 local ffi = require "ffi"
 local errors = require "perilune.errors"

@@ -9,6 +9,7 @@ local atomic_file = require "perilune.atomic_file"
 local codec = require "perilune.state.codec"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
+local names = require "perilune.state.names"
 local safetensors = require "perilune.safetensors"
 
 pcall(ffi.cdef, "int getpid(void);")
@@ -43,7 +44,7 @@ end
 
 local function write_files(path, weights, state)
   local text, tensors = codec.encode(state, "state")
-  safetensors.save(path .. "/" .. WEIGHTS, weights, { format = "pt" })
+  safetensors.save(path .. "/" .. WEIGHTS, names.to_file(weights), { format = "pt" })
   safetensors.save(path .. "/" .. TENSORS, tensors)
   atomic_file.write(path .. "/" .. REST, text)
 end
@@ -125,7 +126,7 @@ function directory.read(path)
     errors.raise("io", ("%s is no training state: it has no %s"):format(path, REST),
       { argument = "path" })
   end
-  local weights = safetensors.load(path .. "/" .. WEIGHTS)
+  local weights = names.from_file(safetensors.load(path .. "/" .. WEIGHTS))
   local tensors = safetensors.load(path .. "/" .. TENSORS)
   local state = located(path, codec.decode, read_file(path .. "/" .. REST), tensors)
   if type(state) ~= "table" then

@@ -1,6 +1,6 @@
---- How a run begins where another ended. The run starts as any other; its state is laid over it after
--- the events that had already happened when it was saved: on_training_run_start and, in the middle
--- of an epoch, on_train_epoch_start. So callbacks set themselves up and then get their state.
+--- How a run begins where another ended. The run starts as any other; its state is laid over it
+-- after the events that had already happened when it was saved: on_training_run_start and, in the
+-- middle of an epoch, on_train_epoch_start. So callbacks set themselves up, then get their state.
 
 local errors = require "perilune.errors"
 local directory = require "perilune.state.directory"

@@ -1,6 +1,6 @@
---- When a state is saved: between two updates, after every hook has run. What is asked for inside of
--- an update, an epoch's end or an evaluation waits for the next such edge. A loss that is not finite
--- vetoes it.
+--- When a state is saved: between two updates, after every hook has run. What is asked for inside
+-- of an update, an epoch's end or an evaluation waits for the next such edge. A loss that is not
+-- finite vetoes it.
 
 local errors = require "perilune.errors"
 local engine = require "perilune.engine"
@@ -26,7 +26,8 @@ local function save(trainer, path, options)
   local tracker = trainer.train_loss_tracker
   tracker:read()
   if tracker.non_finite then
-    complain(path, { message = ("a loss of this epoch is %s"):format(tostring(tracker.non_finite)) })
+    local sentence = ("a loss of this epoch is %s"):format(tostring(tracker.non_finite))
+    complain(path, { message = sentence })
     return false
   end
   local ok, err = xpcall(write, errors.handler, trainer, path, options)
@@ -77,7 +78,7 @@ end
 
 local words = ffi.new "uint32_t[2]"
 
---- Seed `math.random` where no update does, so that a run that goes on there draws the same numbers.
+--- Seed `math.random` where no update does, so that a run that goes on there draws the same.
 -- @param place of the epoch: 0 its beginning, 1 before its batches are chosen, 2 before its end
 function saving.seed_epoch(trainer, place)
   local counter = 2 ^ 52 + trainer.run_history.current_epoch * 4 + place

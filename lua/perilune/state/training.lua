@@ -30,8 +30,8 @@ local function summary_of(trainer, options)
 end
 
 --- Take the state of a trainer.
--- @param options { best = { metric =, value =, greater_is_better = } }: why it is kept, if it is one
---   of the best
+-- @param options { best = { metric =, value =, greater_is_better = } }: why it is kept, if it is
+--   one of the best
 -- @return the model's state_dict
 -- @return all the rest, plain data and tensors
 function training.take(trainer, options)

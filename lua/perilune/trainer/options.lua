@@ -61,7 +61,7 @@ options.train = {
   { "eval_dataloader_kwargs", type = "table", doc = "options of the evaluation DataLoader" },
   { "collate_fn", type = "callable", doc = "makes a batch of a list of samples; both loaders" },
   { "resume_from", type = "string",
-    doc = "a training state to go on from: auto (the newest if there is one), last, best or a path" },
+    doc = "a training state to go on from: auto (the newest, if any), last, best or a path" },
   { "reset_run_history", true, doc = "false: epochs and updates go on from the last call" },
 }
 
