@@ -1,6 +1,7 @@
---- The callbacks of a trainer, in order of priority, and for each event the list of those that define its
--- hook. An event that nobody listens to has no list, so it costs one table read. Hooks are called
--- without pcall: the handler notes which one is running, and the run's error handler reads it.
+--- The callbacks of a trainer, in order of priority, and for each event the list of those that
+-- define its hook. An event that nobody listens to has no list, so it costs one table read. Hooks
+-- are called without pcall: the handler notes which one is running, and the run's error handler
+-- reads it.
 
 local class = require "perilune.class"
 local errors = require "perilune.errors"

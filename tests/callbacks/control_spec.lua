@@ -39,7 +39,9 @@ describe("GradientAccumulationScheduler", function()
     local trainer = make{ callbacks.GradientAccumulationScheduler{
       scheduling = { { 2, 2 }, { 3, 4 } } } }
     local updates = {}
-    trainer:add_callback({ on_train_epoch_end = function(_, t) updates[#updates + 1] = t.update end })
+    trainer:add_callback({ on_train_epoch_end = function(_, t)
+      updates[#updates + 1] = t.update
+    end })
     trainer:train{ train_dataset = set(8), num_epochs = 4, per_device_batch_size = 1 }
     assert.are.same({ 8, 12, 14, 16 }, updates)
   end)
@@ -74,7 +76,8 @@ describe("Priority", function()
       return { name = name, priority = priority,
         on_training_run_start = function() order[#order + 1] = name end }
     end
-    local trainer = make{ callback("log", -100), callback("a"), callback("first", 5), callback("b") }
+    local trainer = make{ callback("log", -100), callback("a"), callback("first", 5),
+      callback("b") }
     trainer:train{ train_dataset = set(2), num_epochs = 1 }
     assert.are.same({ "first", "a", "b", "log" }, order)
     assert.is_true(callbacks.LogMetricsCallback.priority < 0)
@@ -106,7 +109,8 @@ describe("PredictionWriter", function()
   end
 
   it("writes outputs or classes, counted from 0", function()
-    assert.are.equal("sample_from_0,output_0,output_1\n0,0.5,-1\n1,2,3\n2,0.100000001,0\n", written())
+    assert.are.equal("sample_from_0,output_0,output_1\n0,0.5,-1\n1,2,3\n2,0.100000001,0\n",
+      written())
     assert.are.equal("sample_from_0,class_from_0\n0,0\n1,1\n2,0\n", written("class"))
   end)
 
@@ -125,6 +129,7 @@ describe("PredictionWriter", function()
     function Deep.calculate_predictions(_, batch) return { batch[1] } end
     local ok, err = pcall(written, "outputs", Deep)
     assert.is_false(ok)
-    assert.truthy(err.message:find("PredictionWriter writes tensors of samples", 1, true), err.message)
+    assert.truthy(err.message:find("PredictionWriter writes tensors of samples", 1, true),
+      err.message)
   end)
 end)

@@ -42,8 +42,8 @@ describe("LearningRateMonitor", function()
     local model = nn.Linear(2, 1)
     local optimizer = optim.SGD{ lr = 0.1, momentum = 0.5, params = {
       { params = { model.weight } }, { params = { model.bias }, lr = 0.2, momentum = 0.9 } } }
-    local trainer = make({ callbacks.LearningRateMonitor{ fields = { "lr", "momentum", "absent" } } },
-      { model = model, optimizer = optimizer })
+    local monitor = callbacks.LearningRateMonitor{ fields = { "lr", "momentum", "absent" } }
+    local trainer = make({ monitor }, { model = model, optimizer = optimizer })
     local history = trainer:train(run)
     assert.are.equal(0.2, history:get_latest_metric("lr_group_2"))
     assert.are.equal(0.5, history:get_latest_metric("momentum_group_1"))
@@ -121,7 +121,8 @@ end)
 describe("SpikeDetection", function()
   local Losses = class("Losses", Trainer)
   function Losses:calculate_train_batch_loss(batch)
-    return { loss = self.model.weight:sum() * 0 + self.losses[self.update], batch_size = batch[1]:size(1) }
+    local zero = self.model.weight:sum() * 0
+    return { loss = zero + self.losses[self.update], batch_size = batch[1]:size(1) }
   end
 
   local function detect(losses, options)
@@ -130,15 +131,15 @@ describe("SpikeDetection", function()
     local trainer = Losses{ model = model, callbacks = { detection }, quiet = true,
       optimizer = optim.SGD(model:parameters(), { lr = 0 }) }
     trainer.losses = losses
-    return trainer, pcall(trainer.train, trainer, { train_dataset = set(2 * #losses), num_epochs = 1,
-      per_device_batch_size = 2 })
+    return trainer, pcall(trainer.train, trainer, { train_dataset = set(2 * #losses),
+      num_epochs = 1, per_device_batch_size = 2 })
   end
 
   it("ends a run at a jump, and says where", function()
     local _, ok, err = detect{ 1, 1.5, 2, 9, 1 }
     assert.is_false(ok)
-    assert.are.equal("the loss is 9 after a mean of 1.5, at epoch 1, update 4 (batch 4 of the epoch)",
-      err.message)
+    assert.are.equal("the loss is 9 after a mean of 1.5, at epoch 1, update 4 (batch 4 of the "
+      .. "epoch)", err.message)
     assert.are.same({ "SpikeDetection", 1, 4 }, { err.callback, err.epoch, err.update })
     _, ok = detect{ 1, 0 / 0 }
     assert.is_false(ok)
@@ -184,12 +185,14 @@ describe("ModelSummary", function()
       "first  Linear           1,230",
       "body   Sequential          31",
       "Sequential: 1,261 parameters, 31 of them trainable" }, "\n"), summary:text(model))
-    assert.truthy(callbacks.ModelSummary{ max_depth = 2 }:text(model):find("body.2  Linear", 1, true))
+    local deeper = callbacks.ModelSummary{ max_depth = 2 }:text(model)
+    assert.truthy(deeper:find("body.2  Linear", 1, true))
     local printed
     local trainer = make({ summary }, { model = model,
       optimizer = optim.SGD(model:get("body"):parameters(), { lr = 0.1 }) })
     trainer.print = function(_, text) printed = text end
-    trainer:train{ train_dataset = data.TensorDataset(pl.randn(2, 40), pl.randn(2, 1)), num_epochs = 1 }
+    local two = data.TensorDataset(pl.randn(2, 40), pl.randn(2, 1))
+    trainer:train{ train_dataset = two, num_epochs = 1 }
     assert.are.equal(summary:text(model), printed)
   end)
 end)

@@ -87,7 +87,7 @@ describe("Defect", function()
       err.message)
   end)
 
-  it("13: run_config.to_dict fails without an evaluation set, and takes the sampler away", function()
+  it("13: run_config.to_dict fails without an evaluation set, and takes the sampler", function()
     local trainer = make{}
     local sampled = set(4)
     local kwargs = { sampler = data.SequentialSampler(sampled) }

@@ -59,7 +59,8 @@ describe("Several evaluation sets", function()
   end)
 
   it("leave no prefix behind after an error", function()
-    local trainer = make({ callbacks = { { on_eval_step_end = function() error("x") end } } }, Means)
+    local failing = { on_eval_step_end = function() error("x") end }
+    local trainer = make({ callbacks = { failing } }, Means)
     assert.is_false(pcall(trainer.evaluate, trainer, { dataset = sets }))
     assert.are.equal("", trainer.run_history.metric_name_prefix)
   end)
@@ -93,7 +94,8 @@ describe("Named losses", function()
       return output
     end
     local trainer = make({}, Bad)
-    assert.truthy(message(trainer.train, trainer, { train_dataset = constant(1, 2), num_epochs = 1 })
+    local run = { train_dataset = constant(1, 2), num_epochs = 1 }
+    assert.truthy(message(trainer.train, trainer, run)
       :find("a list of a name and a tensor each", 1, true))
   end)
 end)
@@ -164,7 +166,8 @@ describe("Several optimizers", function()
       pl.manual_seed(2)
       local model, a, b = pair()
       local both = i == 1 and { a, b } or optim.SGD{ params = {
-        { params = model[1]:parameters(), lr = 0.1 }, { params = model[2]:parameters(), lr = 0.01 } },
+        { params = model[1]:parameters(), lr = 0.1 },
+        { params = model[2]:parameters(), lr = 0.01 } },
         lr = 1 }
       local trainer = make{ model = model, optimizer = both }
       trainer:train{ train_dataset = constant(1, 8), num_epochs = 2, per_device_batch_size = 2,
@@ -204,6 +207,31 @@ describe("Several optimizers", function()
     assert.are.equal(0.2, list[2].param_groups[1].lr)
     assert.truthy(message(trainer.optimizer.load_state_dict, trainer.optimizer, {})
       :find("the state has 0 optimizers, here are 2", 1, true))
+  end)
+
+  it("go on from a saved state", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local function trained(run)
+      pl.manual_seed(4)
+      local model = nn.Sequential{ nn.Linear(1, 2), nn.Linear(2, 1) }
+      local list = {}
+      for i = 1, 2 do
+        list[i] = { "number_" .. i, optim.SGD(model[i]:parameters(),
+          { lr = 0.01, momentum = 0.9 }) }
+      end
+      local trainer = make{ model = model, optimizer = list }
+      run.train_dataset, run.per_device_batch_size = constant(1, 8), 2
+      trainer:train(run)
+      return trainer
+    end
+    local function weights(trainer) return trainer.model[1].weight:detach():totable() end
+    local whole = trained{ num_epochs = 2 }
+    trained{ num_epochs = 2, max_updates = 4 }:save_training_state(path)
+    local resumed = trained{ num_epochs = 2, resume_from = path }
+    os.execute("rm -r " .. path)
+    assert.are.equal(8, resumed.update)
+    assert.are.same(weights(whole), weights(resumed))
   end)
 
   it("are refused when they are none", function()

@@ -23,8 +23,12 @@ end
 local function spy()
   local seen = { train = {}, eval = {} }
   return seen, {
-    on_train_step_start = function(_, _, batch) table.insert(seen.train, batch[1][{ 1, 1 }]:item()) end,
-    on_eval_step_start = function(_, _, batch) table.insert(seen.eval, batch[1][{ 1, 1 }]:item()) end,
+    on_train_step_start = function(_, _, batch)
+      table.insert(seen.train, batch[1][{ 1, 1 }]:item())
+    end,
+    on_eval_step_start = function(_, _, batch)
+      table.insert(seen.eval, batch[1][{ 1, 1 }]:item())
+    end,
   }
 end
 
@@ -123,7 +127,8 @@ describe("sanity_batches", function()
       on_eval_epoch_end = function(_, t) t.run_history:update_metric("eval_mine", 1) end,
       on_train_epoch_start = note "epoch" }
     local history = run(trainer, { num_epochs = 1, sanity_batches = 2, eval_dataset = set(6) })
-    assert.are.same({ "run", "start", "eval", "eval", "end", "epoch", "eval", "eval", "eval" }, calls)
+    assert.are.same({ "run", "start", "eval", "eval", "end", "epoch", "eval", "eval", "eval" },
+      calls)
     assert.are.equal(1, #history:get_metric_values("eval_loss_epoch"))
     assert.are.equal(1, #history:get_metric_values("eval_mine"))
   end)
@@ -200,7 +205,8 @@ describe("eval_every", function()
   end
 
   it("counts updates, batches or epochs", function()
-    assert.are.same({ 4, 8, 12, 16, 20 }, evaluations{ num_epochs = 2, eval_every = { updates = 4 } })
+    assert.are.same({ 4, 8, 12, 16, 20 },
+      evaluations{ num_epochs = 2, eval_every = { updates = 4 } })
     assert.are.same({ -20, -40 }, evaluations{ num_epochs = 5, eval_every = { epochs = 2 } })
     assert.are.same({ 2, 4, 7, 9 }, evaluations{ num_epochs = 2, eval_every = { batches = 4 },
       gradient_accumulation_steps = 2 })

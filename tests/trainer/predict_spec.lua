@@ -64,8 +64,8 @@ describe("Trainer:predict", function()
     local run = { dataset = set(3), per_device_batch_size = 2 }
     local ok, err = pcall(trainer.predict, trainer, run)
     assert.is_false(ok)
-    assert.truthy(err.message:find("those of batch 2 are 1x1, of the first 1x2; concatenate = false",
-      1, true), err.message)
+    assert.truthy(err.message:find("those of batch 2 are 1x1, of the first 1x2; concatenate "
+      .. "= false", 1, true), err.message)
     run.concatenate = false
     local list = trainer:predict(run)
     assert.are.same({ { { 1, 2 } }, { { 3 } } }, { list[1]:totable(), list[2]:totable() })

@@ -20,9 +20,10 @@ function GradientAccumulationScheduler:init(o)
   self.scheduling = GradientAccumulationScheduler:check(o).scheduling
   local last = 0
   for i, pair in ipairs(self.scheduling) do
-    if type(pair) ~= "table" or not (is_count(pair[1]) and is_count(pair[2])) or pair[1] <= last then
-      errors.raise("argument", ("GradientAccumulationScheduler: entry %d must be { epoch, batches },"
-        .. " both from 1 and epochs in rising order"):format(i), { argument = "scheduling" })
+    if type(pair) ~= "table" or not (is_count(pair[1]) and is_count(pair[2]))
+      or pair[1] <= last then
+      errors.raise("argument", ("GradientAccumulationScheduler: entry %d must be { epoch, batches"
+        .. " }, both from 1 and epochs in rising order"):format(i), { argument = "scheduling" })
     end
     last = pair[1]
   end

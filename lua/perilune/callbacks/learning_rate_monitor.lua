@@ -8,7 +8,8 @@ local TrainerCallback = require "perilune.callbacks.trainer_callback"
 local LearningRateMonitor = class("LearningRateMonitor", TrainerCallback)
 
 LearningRateMonitor.options = {
-  { "fields", { "lr" }, type = "list", doc = "fields of parameter groups; absent ones are skipped" },
+  { "fields", { "lr" }, type = "list",
+    doc = "fields of parameter groups; absent ones are skipped" },
 }
 
 function LearningRateMonitor:on_before_optimizer_step(trainer)

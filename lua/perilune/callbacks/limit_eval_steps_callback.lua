@@ -8,7 +8,8 @@ local TrainerCallback = require "perilune.callbacks.trainer_callback"
 local LimitEvalStepsCallback = class("LimitEvalStepsCallback", TrainerCallback)
 
 LimitEvalStepsCallback.options = {
-  { "num_eval_steps", type = "integer", min = 1, required = true, doc = "batches of an evaluation" },
+  { "num_eval_steps", type = "integer", min = 1, required = true,
+    doc = "batches of an evaluation" },
   { "limit_intermediate_only", true, doc = "false limits those after an epoch too" },
 }
 

@@ -22,8 +22,8 @@ end
 
 local function check_outputs(outputs)
   if not is_tensor(outputs) or outputs:dim() < 1 or outputs:dim() > 2 then
-    errors.raise("user", "PredictionWriter writes tensors of samples, or of samples x columns; write "
-      .. "others in on_predict_step_end(trainer, batch, outputs, step)")
+    errors.raise("user", "PredictionWriter writes tensors of samples, or of samples x columns; "
+      .. "write others in on_predict_step_end(trainer, batch, outputs, step)")
   end
 end
 

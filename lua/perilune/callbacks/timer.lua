@@ -30,7 +30,8 @@ end
 --- Seconds spent so far, over all runs.
 -- @param loop "train" (the default) or "eval"
 function Timer:time_elapsed(loop)
-  loop = check.value("Timer:time_elapsed", "loop", loop or "train", { choices = { "train", "eval" } })
+  loop = check.value("Timer:time_elapsed", "loop", loop or "train",
+    { choices = { "train", "eval" } })
   local started = self.started[loop]
   return self.elapsed[loop] + (started and clock() - started or 0)
 end

@@ -8,7 +8,8 @@ local limits = {}
 
 local limit_options = {
   { "batches", type = "integer", min = 1, doc = "so many batches of each pass" },
-  { "fraction", type = "number", min = 0, max = 1, doc = "this part of each pass, at least one batch" },
+  { "fraction", type = "number", min = 0, max = 1,
+    doc = "this part of each pass, at least one batch" },
 }
 
 local function count_of(loader, limit, name)

@@ -39,7 +39,9 @@ end
 -- Whatever is not one object with `step` must be a list.
 function OptimizerList.of(optimizer)
   if optimizer == nil or optimizer.step then return optimizer end
-  if optimizer[1] == nil then refuse("optimizer needs a step method, or is a list of optimizers") end
+  if optimizer[1] == nil then
+    refuse("optimizer needs a step method, or is a list of optimizers")
+  end
   return OptimizerList(optimizer)
 end
 

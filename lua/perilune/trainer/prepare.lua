@@ -72,7 +72,8 @@ local function make_run_config(self, o, train_kwargs, eval_kwargs)
   local eval_loader = self.eval_dataloader or self.predict_dataloader
   local eval_size = batch_size_of(eval_loader, eval_kwargs, o.per_device_batch_size)
   return run_config{
-    num_epochs = o.dry_run and 1 or o.num_epochs, dry_run = o.dry_run or nil, max_updates = total_updates(o, per_epoch),
+    num_epochs = o.dry_run and 1 or o.num_epochs, dry_run = o.dry_run or nil,
+    max_updates = total_updates(o, per_epoch),
     train_per_device_batch_size = train_size, train_dl_kwargs = train_kwargs,
     train_total_batch_size = train_size and train_size * world.size * accumulation,
     eval_per_device_batch_size = eval_size, eval_dl_kwargs = eval_kwargs,
