@@ -269,6 +269,32 @@ describe("training states", function()
     fails("format", "model.safetensors is no valid", trainer.load_training_state, trainer, where)
   end)
 
+  it("end in an error and in nothing worse, whatever is in them", function()
+    local set, where = dataset(8), folder .. "/s"
+    local first = small{ callbacks = { saver{ [1] = true } } }
+    first:train{ train_dataset = set, num_epochs = 1, per_device_batch_size = 4 }
+    os.rename(folder .. "/1", where)
+    local text = process.read(where .. "/state.json")
+    local words = { "[]", "{}", "0", "-1", "1e308", '"x"', "true", "null", '{"$number":"nan"}' }
+    local refused, place, round = 0, 0, 0
+    for start, finish in text:gmatch("()%f[%w%[{\"-][%w.]+()") do
+      round = round + 1
+      place = place % #words + 1
+      process.write(where .. "/state.json",
+        text:sub(1, start - 1) .. words[place] .. text:sub(finish))
+      local ok, err = pcall(function()
+        small():train{ train_dataset = set, max_updates = 2, per_device_batch_size = 4,
+          resume_from = where }
+      end)
+      if not ok then
+        refused = refused + 1
+        assert.is_string(err.kind)
+        assert.is_string(err.message)
+      end
+    end
+    assert.is_true(round > 20 and refused > round / 2)
+  end)
+
   it("refuse to go on inside of an epoch that has changed", function()
     local trainer = small{ callbacks = { saver{ [2] = true } } }
     trainer:train{ train_dataset = dataset(20), num_epochs = 1, per_device_batch_size = 5 }
@@ -307,6 +333,27 @@ describe("training states", function()
     again:train{ train_dataset = set, num_epochs = 2, per_device_batch_size = 5,
       resume_from = "last" }
     assert.are.same({ 5, 6, 7, 8 }, started)
+  end)
+
+  it("go on after a stop inside of an epoch as if there had been none", function()
+    local set, expected = dataset(20), nil
+    for _, stop_at in ipairs{ 1000, 6 } do
+      pl.manual_seed(8)
+      local trainer = small{ root_dir = folder, callbacks = {
+        pl.callbacks.SaveTrainingStateCallback(), { on_optimizer_step_end = function(_, t)
+          if t.update == stop_at then t:stop() end
+        end } } }
+      local options = { train_dataset = set, eval_dataset = set, num_epochs = 3,
+        per_device_batch_size = 5 }
+      trainer:train(options)
+      local again = small{ root_dir = folder }
+      options.resume_from = "last"
+      again:train(options)
+      local outcome = { again.model.weight:totable(), again.run_history:state_dict(), again.update }
+      expected = expected or outcome
+      assert.are.same(expected, outcome)
+      process.remove(folder)
+    end
   end)
 
   it("replay datasets that only iterate", function()

@@ -58,11 +58,12 @@ local function prune(self, where)
   for i = 1, #states - self.max_checkpoints do directory.remove(states[i].path) end
 end
 
-local function save(self, trainer, name)
+local function save(self, trainer, name, now)
   local where = self:state_directory(trainer)
-  trainer:save_training_state(where .. "/" .. name, { go_on = true, after = function(saved)
-    if saved and self.max_checkpoints then prune(self, where) end
-  end })
+  trainer:save_training_state(where .. "/" .. name, { go_on = true, now = now or false,
+    after = function(saved)
+      if saved and self.max_checkpoints then prune(self, where) end
+    end })
 end
 
 local function save_if_due(self, trainer, unit, count, name)
@@ -89,13 +90,14 @@ function SaveTrainingStateCallback:on_training_run_epoch_end(trainer)
   save_if_due(self, trainer, "epochs", epoch, ("epoch_%d"):format(epoch))
 end
 
--- A run that is stopped inside of an epoch is saved there, before the epoch is wound up.
+-- Both events come between two updates, so `final` is saved at once: a run that is stopped inside
+-- of an epoch before the epoch is wound up, and any before another callback loads the best model.
 function SaveTrainingStateCallback:on_stop_training(trainer)
-  if self.save_at_end then save(self, trainer, "final") end
+  if self.save_at_end then save(self, trainer, "final", true) end
 end
 
 function SaveTrainingStateCallback:on_training_run_end(trainer)
-  if self.save_at_end and not trainer.has_stopped then save(self, trainer, "final") end
+  if self.save_at_end and not trainer.has_stopped then save(self, trainer, "final", true) end
 end
 
 function SaveTrainingStateCallback:state_dict()

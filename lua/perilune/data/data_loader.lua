@@ -89,7 +89,9 @@ local function no_batch() return nil end
 -- A pass over an iterable dataset is made again: what was taken is asked for and dropped.
 local function replay(self, seed, epoch, skip)
   local next_batch, pass = sample_pass.iterated(self, seed, epoch)
-  for _ = 1, skip do next_batch(pass) end
+  for _ = 1, skip do
+    if next_batch(pass) == nil then break end
+  end
   return next_batch, pass
 end
 

@@ -62,6 +62,11 @@ local function best_of(states)
   for _, state in ipairs(states) do
     local score = state.summary.best
     if type(score) == "table" and type(score.value) == "number" then
+      if best and score.metric ~= best.summary.best.metric then
+        errors.raise("argument", ("resume_from: %s is best by %s and %s by %s; give a path")
+          :format(best.path, best.summary.best.metric, state.path, score.metric),
+          { argument = "resume_from" })
+      end
       if not best or is_better(score, best.summary.best) then best = state end
     end
   end

@@ -50,6 +50,20 @@ local function damaged(path, what)
   errors.raise("format", ("%s: the state is damaged: %s"):format(path, what))
 end
 
+-- The history is laid over before all else, so it is looked at here.
+local function check_history(path, history)
+  if type(history.metrics) ~= "table" or type(history.current_epoch) ~= "number"
+    or type(history.metric_name_prefix) ~= "string" then
+    damaged(path, "its history is none")
+  end
+  for _, metric in ipairs(history.metrics) do
+    if type(metric) ~= "table" or type(metric.name) ~= "string"
+      or type(metric.values) ~= "table" then
+      damaged(path, "its history is none")
+    end
+  end
+end
+
 --- Is this a state that the code here can lay over a trainer?
 -- @raise kind "format"
 function training.check(path, state)
@@ -62,10 +76,17 @@ function training.check(path, state)
   for name, kind in next, kinds do
     if type(summary[name]) ~= kind then damaged(path, ("its summary lacks '%s'"):format(name)) end
   end
+  for _, name in ipairs{ "update", "epoch", "step", "first_epoch", "first_update" } do
+    local count = summary[name]
+    if not (count >= 0 and count < 2 ^ 53 and count % 1 == 0) then
+      damaged(path, ("its %s is %g"):format(name, count))
+    end
+  end
   for _, name in ipairs{ "history", "random", "train_loss_tracker", "callbacks", "registered",
     "modes", "train_metrics" } do
     if type(state[name]) ~= "table" then damaged(path, ("it has no '%s'"):format(name)) end
   end
+  check_history(path, state.history)
 end
 
 local function check_same(path, what, saved, now)
