@@ -34,8 +34,6 @@ typedef struct conv {
   size_t gemm_bytes;
 } conv;
 
-static int64_t pair(const pl_sizes *s, int axis) { return s->size[s->n > 1 ? axis : 0]; }
-
 static void conv_sides(conv *c, const pl_operand *large, const pl_operand *small,
                        const pl_operand *weight, int64_t groups) {
   int r = large->rank;
@@ -55,9 +53,9 @@ static void conv_sides(conv *c, const pl_operand *large, const pl_operand *small
 
 static void conv_window(conv *c, const pl_sizes *stride, const pl_sizes *padding,
                         const pl_sizes *dilation) {
-  c->sh = pair(stride, 0), c->sw = pair(stride, 1);
-  c->ph = pair(padding, 0), c->pw = pair(padding, 1);
-  c->dh = pair(dilation, 0), c->dw = pair(dilation, 1);
+  c->sh = pl_sizes_at(stride, 0), c->sw = pl_sizes_at(stride, 1);
+  c->ph = pl_sizes_at(padding, 0), c->pw = pl_sizes_at(padding, 1);
+  c->dh = pl_sizes_at(dilation, 0), c->dw = pl_sizes_at(dilation, 1);
 }
 
 static bool conv_is_direct(const conv *c) { return c->ic == 1 && c->oc <= DIRECT && c->groups > 1; }

@@ -6,19 +6,6 @@
 #include "../rule.h"
 #include "../autograd.h"
 
-static int64_t at(const pl_sizes *s, int axis) { return s->size[s->n > 1 ? axis : 0]; }
-
-static pl_status check_pair(infer *c, const char *name, const pl_sizes *s, int64_t least) {
-  if (s->n != 1 && s->n != 2)
-    return infer_error(c, name, PL_EARGUMENT, "%s must be one size or two, got %lld", name,
-                       (long long)s->n);
-  for (int i = 0; i < s->n; i++)
-    if (s->size[i] < least || s->size[i] > INT32_MAX)
-      return infer_error(c, name, PL_EARGUMENT, "%s must be at least %lld, got %lld", name,
-                         (long long)least, (long long)s->size[i]);
-  return PL_OK;
-}
-
 /* The attributes that all three rows have. */
 typedef struct window {
   const pl_sizes *stride, *padding, *dilation;
@@ -26,9 +13,9 @@ typedef struct window {
 } window;
 
 static pl_status check_window(infer *c, const window *w) {
-  pl_status s = check_pair(c, "stride", w->stride, 1);
-  if (!s) s = check_pair(c, "padding", w->padding, 0);
-  if (!s) s = check_pair(c, "dilation", w->dilation, 1);
+  pl_status s = infer_pair(c, "stride", w->stride, 1);
+  if (!s) s = infer_pair(c, "padding", w->padding, 0);
+  if (!s) s = infer_pair(c, "dilation", w->dilation, 1);
   if (!s && w->groups < 1)
     s = infer_error(c, "groups", PL_EARGUMENT, "groups must be at least 1, got %lld",
                     (long long)w->groups);
@@ -79,8 +66,8 @@ static int64_t span(int64_t kernel, int64_t dilation) { return dilation * (kerne
 
 /* Positions of the window along one axis, less than 1 where it does not fit at all. */
 static int64_t positions(const window *w, int axis, int64_t size, int64_t kernel) {
-  int64_t room = size + 2 * at(w->padding, axis) - span(kernel, at(w->dilation, axis));
-  return room < 0 ? 0 : room / at(w->stride, axis) + 1;
+  int64_t room = size + 2 * pl_sizes_at(w->padding, axis) - span(kernel, pl_sizes_at(w->dilation, axis));
+  return room < 0 ? 0 : room / pl_sizes_at(w->stride, axis) + 1;
 }
 
 /* The last two sizes of out, for windows of kernel[2] over x. */
@@ -90,9 +77,9 @@ static pl_status set_positions(infer *c, const window *w, const int64_t *kernel)
     int64_t size = x->sizes[x->rank - 2 + axis], n = positions(w, axis, size, kernel[axis]);
     if (n < 1)
       return infer_error(c, "x", PL_ESHAPE, "a kernel that spans %lld does not fit into %s %lld with "
-                         "padding %lld", (long long)span(kernel[axis], at(w->dilation, axis)),
+                         "padding %lld", (long long)span(kernel[axis], pl_sizes_at(w->dilation, axis)),
                          axis ? "width" : "height", (long long)size,
-                         (long long)at(w->padding, axis));
+                         (long long)pl_sizes_at(w->padding, axis));
     c->out->sizes[x->rank - 2 + axis] = n;
   }
   return PL_OK;
@@ -115,7 +102,7 @@ INFER(conv_transpose2d) {
   const pl_conv_transpose2d_attrs *a = c->attrs;
   const window w = { &a->stride, &a->padding, &a->dilation, a->groups };
   pl_status s = check_window(c, &w);
-  if (!s) s = check_pair(c, "output_padding", &a->output_padding, 0);
+  if (!s) s = infer_pair(c, "output_padding", &a->output_padding, 0);
   if (s || (s = check_image(c, 0)) || (s = check_weight(c, w.groups))) return s;
   const pl_operand *x = c->in[0], *weight = c->in[1];
   if ((s = check_channels(c, weight->sizes[0]))) return s;
@@ -123,12 +110,12 @@ INFER(conv_transpose2d) {
   infer_like(c->out, x);
   c->out->sizes[x->rank - 3] = weight->sizes[1] * w.groups;
   for (int axis = 0; axis < 2; axis++) {
-    int64_t more = at(&a->output_padding, axis), stride = at(w.stride, axis);
+    int64_t more = pl_sizes_at(&a->output_padding, axis), stride = pl_sizes_at(w.stride, axis);
     if (more >= stride)
       return infer_error(c, "output_padding", PL_EARGUMENT, "output_padding %lld must be smaller than "
                          "stride %lld", (long long)more, (long long)stride);
-    int64_t size = (x->sizes[x->rank - 2 + axis] - 1) * stride - 2 * at(w.padding, axis)
-                 + span(weight->sizes[2 + axis], at(w.dilation, axis)) + more;
+    int64_t size = (x->sizes[x->rank - 2 + axis] - 1) * stride - 2 * pl_sizes_at(w.padding, axis)
+                 + span(weight->sizes[2 + axis], pl_sizes_at(w.dilation, axis)) + more;
     if (size < 1)
       return infer_error(c, "x", PL_ESHAPE, "the output's %s would be %lld", axis ? "width" : "height",
                          (long long)size);
@@ -144,9 +131,9 @@ INFER(conv2d_weight_grad) {
   const pl_operand *x = c->in[0], *grad = c->in[1];
   char p[SHAPE_TEXT], q[SHAPE_TEXT];
   pl_status s = check_window(c, &w);
-  if (!s) s = check_pair(c, "kernel", &a->kernel, 1);
+  if (!s) s = infer_pair(c, "kernel", &a->kernel, 1);
   if (s || (s = check_image(c, 0)) || (s = check_image(c, 1))) return s;
-  const int64_t kernel[2] = { at(&a->kernel, 0), at(&a->kernel, 1) };
+  const int64_t kernel[2] = { pl_sizes_at(&a->kernel, 0), pl_sizes_at(&a->kernel, 1) };
   infer_like(c->out, x);
   if ((s = set_positions(c, &w, kernel))) return s;
   c->out->sizes[x->rank - 3] = channels(grad);
@@ -165,8 +152,8 @@ INFER(conv2d_weight_grad) {
 static pl_sizes left_over(const window *w, const input_shape *x, const int64_t *kernel) {
   pl_sizes left = { .n = 2 };
   for (int axis = 0; axis < 2; axis++)
-    left.size[axis] = (x->sizes[x->rank - 2 + axis] + 2 * at(w->padding, axis)
-                       - span(kernel[axis], at(w->dilation, axis))) % at(w->stride, axis);
+    left.size[axis] = (x->sizes[x->rank - 2 + axis] + 2 * pl_sizes_at(w->padding, axis)
+                       - span(kernel[axis], pl_sizes_at(w->dilation, axis))) % pl_sizes_at(w->stride, axis);
   return left;
 }
 
@@ -202,7 +189,7 @@ GRAD(conv_transpose2d) {
 GRAD(conv2d_weight_grad) {
   const pl_conv2d_weight_grad_attrs *t = r->attrs;
   const window w = { &t->stride, &t->padding, &t->dilation, t->groups };
-  const int64_t kernel[2] = { at(&t->kernel, 0), at(&t->kernel, 1) };
+  const int64_t kernel[2] = { pl_sizes_at(&t->kernel, 0), pl_sizes_at(&t->kernel, 1) };
   D(0) = op2(conv_transpose2d, b, dy, .stride = t->stride, .padding = t->padding,
              .output_padding = left_over(&w, &r->shapes[0], kernel), .dilation = t->dilation,
              .groups = t->groups);
