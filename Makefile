@@ -25,7 +25,7 @@ uninstall:
 	@cmake -DPREFIX=$(abspath $(PREFIX)) -P cmake/uninstall.cmake
 
 doc: setup-doc
-	@ldoc --quiet --project Perilune --format markdown --dir $(BUILD)/doc lua/perilune
+	@ldoc --quiet --project Perilune --dir $(BUILD)/doc lua/perilune
 	@echo "$(BUILD)/doc/index.html"
 
 clean:

@@ -23,9 +23,14 @@ local runner = Runner{
   build = require("perilune.paths").lib, repeats = options.repeats, peers = not options.no_peers,
 }
 
-local function wanted(name)
-  return not options.rows or ("," .. options.rows .. ","):find("," .. name .. ",", 1, true)
+local known, asked = {}, {}
+for _, row in ipairs(rows) do known[row.name] = true end
+for name in (options.rows or ""):gmatch("[^,]+") do
+  if not known[name] then error(("there is no row '%s' in bench/rows.lua"):format(name), 0) end
+  asked[name] = true
 end
+
+local function wanted(name) return next(asked) == nil or asked[name] end
 
 local MISSING = 0 / 0   -- null in JSON
 

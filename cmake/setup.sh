@@ -29,7 +29,7 @@ luajit_packages() {
 }
 
 packages="gcc libc6-dev make cmake pkg-config $(luajit_packages)
-  libopenblas-openmp-dev libedit-dev libdeflate-dev lua-filesystem"
+  libedit-dev libdeflate-dev lua-filesystem"
 case $target in
 build) ;;
 demo) packages="$packages dataset-fashion-mnist" ;;

@@ -3,6 +3,9 @@
 
 set(environment PERILUNE_LIB=${CMAKE_BINARY_DIR} PERILUNE_ACCELERATORS=${CMAKE_BINARY_DIR}
   UBSAN_OPTIONS=print_stacktrace=1)
+if(PL_SANITIZE)
+  list(APPEND environment PERILUNE_QUICK=1) # tests of arithmetic may leave out their long cases
+endif()
 
 # add_checked(name label command...): a test with what all tests share.
 function(add_checked name label)

@@ -103,7 +103,8 @@ static pl_status connect(node *n, int i, tensor *t) {
 }
 
 pl_status node_new(int op, const void *attrs, size_t attrs_size, tensor *const *x,
-                   const int32_t *counts, int n_counts, int n_x, int n_out, int n_saved, node **out) {
+                   const int32_t *counts, int n_counts, int n_x, int n_out, int n_saved,
+                   node **out) {
   node *n = node_blank(op, n_x, n_out, n_saved, counts ? n_counts : 0, attrs ? attrs_size : 0);
   if (!n) return PL_EMEMORY;
   if (attrs) memcpy(n->attrs, attrs, attrs_size);
@@ -167,7 +168,8 @@ pl_status pl_tensor_set_requires_grad(pl_tensor handle, int32_t flag) {
     return PL_OK;
   }
   if (!dtype_is_float(t->view.dtype) || t->is_number)
-    return status_fail(PL_EDTYPE, "requires_grad_", NULL, "requires_grad_: only floating tensors have "
+    return status_fail(PL_EDTYPE, "requires_grad_", NULL,
+                       "requires_grad_: only floating tensors have "
                        "gradients, this one is %s", pl_dtype_name(t->view.dtype));
   if (leaf) return PL_OK;
   node *n = node_blank(NODE_LEAF, 0, 1, 0, 0, 0);
@@ -197,7 +199,8 @@ pl_status pl_tensor_set_grad(pl_tensor handle, pl_tensor grad) {
   node *leaf = t->edge.node;
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
   if (!leaf || leaf->op != NODE_LEAF)
-    return g ? status_fail(PL_EARGUMENT, "grad", NULL, "grad: only a leaf that requires grad holds a "
+    return g ? status_fail(PL_EARGUMENT, "grad", NULL,
+                           "grad: only a leaf that requires grad holds a "
                            "gradient") : PL_OK;
   if (g && (!shape_equal(&g->view, &t->view) || g->view.dtype != t->view.dtype || !g->storage))
     return status_fail(PL_ESHAPE, "grad", NULL, "grad: gradient is %s %s, the tensor %s %s",
@@ -416,7 +419,8 @@ static bool is_changed(const saved *s) {
 }
 
 static pl_status changed(const node *n, const saved *s) {
-  return status_fail(PL_EARGUMENT, node_name(n), saved_name(n, s), "backward of %s: its %s was changed "
+  return status_fail(PL_EARGUMENT, node_name(n), saved_name(n, s),
+                     "backward of %s: its %s was changed "
                      "in place by %s after %s used it; use the form without _ or :clone()",
                      node_name(n), saved_name(n, s), writer_name(s->storage), node_name(n));
 }
@@ -529,7 +533,8 @@ static pl_status run_node(pl_backward *b, node *n) {
 
 static pl_status start_custom(pl_backward *b, node *n, pl_work *work) {
   if (n->released && n->n_saved) return already_used(n);
-  *work = (pl_work){ .ticket = n->ticket, .n_out = n->n_out, .n_in = n->n_in, .n_saved = n->n_saved };
+  *work = (pl_work){ .ticket = n->ticket, .n_out = n->n_out, .n_in = n->n_in,
+                    .n_saved = n->n_saved };
   for (int k = 0; k < n->n_saved; k++) {
     tensor *t = NULL;
     int32_t mark = frame_open();
@@ -625,7 +630,8 @@ static pl_status start_root(pl_backward *b, pl_tensor root, pl_tensor grad) {
     return status_fail(PL_EARGUMENT, "backward", NULL, "backward: the tensor does not depend on "
                        "anything that requires grad");
   if (grad == 0 && t->view.count != 1)
-    return status_fail(PL_ESHAPE, "backward", NULL, "backward: the tensor has %lld elements; pass a "
+    return status_fail(PL_ESHAPE, "backward", NULL,
+                       "backward: the tensor has %lld elements; pass a "
                        "gradient of its shape, or reduce it to one (sum, mean)",
                        (long long)t->view.count);
   if (grad == 0) {
@@ -633,7 +639,8 @@ static pl_status start_root(pl_backward *b, pl_tensor root, pl_tensor grad) {
   } else {
     if ((s = tensor_get(grad, "backward", NULL, &g))) return s;
     if (!shape_equal(&g->view, &t->view) || g->view.dtype != t->view.dtype)
-      return status_fail(PL_ESHAPE, "backward", NULL, "backward: gradient is %s %s, the tensor %s %s",
+      return status_fail(PL_ESHAPE, "backward", NULL,
+                         "backward: gradient is %s %s, the tensor %s %s",
                          pl_dtype_name(g->view.dtype), shape_text(&g->view, a),
                          pl_dtype_name(t->view.dtype), shape_text(&t->view, c));
     tensor_ref(g);
@@ -641,8 +648,8 @@ static pl_status start_root(pl_backward *b, pl_tensor root, pl_tensor grad) {
   return send(b, e, g);
 }
 
-pl_status pl_backward_begin(const pl_tensor *roots, const pl_tensor *grads, int32_t n, int32_t flags,
-                            pl_backward **out) {
+pl_status pl_backward_begin(const pl_tensor *roots, const pl_tensor *grads, int32_t n,
+                            int32_t flags, pl_backward **out) {
   pl_backward *b = cell_new(sizeof *b);
   if (!b) return status_fail(PL_EMEMORY, "backward", NULL, "backward: out of memory");
   b->flags = flags;
@@ -684,7 +691,8 @@ enum { MAX_CUSTOM = 16 };
 pl_status pl_node_custom(const pl_tensor *in, int32_t n_in, const pl_tensor *out, int32_t n_out,
                          const pl_tensor *kept, int32_t n_saved, int32_t ticket) {
   if (n_in > MAX_CUSTOM || n_out > MAX_CUSTOM || n_saved > MAX_CUSTOM)
-    return status_fail(PL_EARGUMENT, NULL, NULL, "a custom function has at most %d inputs, outputs and "
+    return status_fail(PL_EARGUMENT, NULL, NULL,
+                       "a custom function has at most %d inputs, outputs and "
                        "saved tensors", MAX_CUSTOM);
   tensor *x[MAX_CUSTOM], *t;
   pl_status s;

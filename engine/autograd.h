@@ -47,7 +47,8 @@ static inline bool wants_grad(const tensor *t) {
 /* A node for a call that just ran. saved values of inputs must be of before an update, see
 ** node_save. Output edges are set by the caller. */
 pl_status node_new(int op, const void *attrs, size_t attrs_size, tensor *const *x,
-                   const int32_t *counts, int n_counts, int n_x, int n_out, int n_saved, node **out);
+                   const int32_t *counts, int n_counts, int n_x, int n_out, int n_saved,
+                   node **out);
 void node_save(node *n, int index, tensor *t, int argument, bool own_output);
 
 /* t's value was replaced in place by output 0 of n: views and bases learn of it. */

@@ -11,7 +11,7 @@ static _Thread_local context *here;
 
 static context *context_new(void) {
   here = calloc(1, sizeof *here);
-  if (!here) abort();        /* a thread that cannot have its first 200 bytes cannot say so either */
+  if (!here) abort();  /* a thread that cannot have its first 200 bytes cannot say so either */
   here->shared.grad = 1;
   here->shared.interrupts = 1;
   return here;

@@ -69,7 +69,8 @@ static bool list_folder(const char *folder, void *data) {
   for (struct dirent *e; dir && (e = readdir(dir));) {
     char name[32];
     int end = 0;
-    if (sscanf(e->d_name, "libperilune_%31[a-z0-9_].so%n", name, &end) != 1 || !end || e->d_name[end])
+    if (sscanf(e->d_name, "libperilune_%31[a-z0-9_].so%n", name, &end) != 1 || !end
+        || e->d_name[end])
       continue;
     bool known = false;
     for (int i = 0; i < n_found; i++) known |= !strcmp(found_names[i], name);
@@ -122,7 +123,8 @@ static pl_status load(const char *name, device *d) {
   if (!each_folder(open_in, &s)) {
     char names[512];
     if (s.error[0])
-      return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' does not load: %s", name, s.error);
+      return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' does not load: %s", name,
+                         s.error);
     known_names(names, sizeof names);
     return status_fail(PL_EDEVICE, NULL, NULL,
                        "there is no accelerator '%s' (found: %s); PERILUNE_ACCELERATORS names "
@@ -145,7 +147,8 @@ static pl_status start(device *d, const char *name, int index) {
   if (s) return s;
   int present = d->table->count();
   if (index >= present)
-    return status_fail(PL_EDEVICE, NULL, NULL, "%s:%d does not exist: this machine has %d device%s of "
+    return status_fail(PL_EDEVICE, NULL, NULL,
+                       "%s:%d does not exist: this machine has %d device%s of "
                        "accelerator '%s', counted from 0", name, index, present,
                        present == 1 ? "" : "s", name);
   if ((s = d->table->open(index, &host, &d->state))) return s;
@@ -180,7 +183,8 @@ static pl_status parse(const char *text, char *name, int *index, char *full) {
   if (sscanf(text, "%23[a-z0-9_]%n", name, &end) != 1
       || (text[end] && (text[end] != ':' || sscanf(text + end, ":%3d", index) != 1))
       || *index < 0)
-    return status_fail(PL_EARGUMENT, NULL, NULL, "'%s' is no device; expected a name such as 'cpu' or "
+    return status_fail(PL_EARGUMENT, NULL, NULL,
+                       "'%s' is no device; expected a name such as 'cpu' or "
                        "'cuda:0'", text);
   if (strchr(text, ':') && strcmp(name, "cpu")) snprintf(full, 32, "%.23s:%d", name, *index % 1000);
   else snprintf(full, 32, *index ? "%.23s:%d" : "%s", name, *index);

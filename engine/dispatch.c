@@ -298,7 +298,8 @@ static pl_status launch_on_host(call *c, const pl_operand *const *out) {
   for (int i = 0; i < c->n_x; i++) {
     if (!c->x[i]) continue;
     if (argument(c, i)->marks & PL_UPDATED)
-      return status_fail(PL_EDEVICE, call_name(c), NULL, "%s: %s lacks this kernel, and it updates in "
+      return status_fail(PL_EDEVICE, call_name(c), NULL,
+                         "%s: %s lacks this kernel, and it updates in "
                          "place", call_name(c), c->device->name);
     tensor *there;
     if ((s = tensor_to_device(c->x[i], device_at(cpu), &there))) return s;
@@ -349,7 +350,8 @@ static pl_status run(call *c) {
 static pl_status make_view(call *c) {
   tensor *x = c->x[0], *y;
   if (x->is_number)
-    return status_fail(PL_EARGUMENT, call_name(c), "x", "%s: a number has no dimensions", call_name(c));
+    return status_fail(PL_EARGUMENT, call_name(c), "x", "%s: a number has no dimensions",
+                       call_name(c));
   if (!(y = tensor_blank())) return PL_EMEMORY;
   y->view = c->out[0];
   y->view.dtype = x->view.dtype;
@@ -384,7 +386,8 @@ static int count_saved(const pl_op_info *op) {
 }
 
 static bool records(const call *c) {
-  if (!context_here()->shared.grad || c->row->grad == grad_none || c->row->grad == grad_via) return false;
+  if (!context_here()->shared.grad || c->row->grad == grad_none || c->row->grad == grad_via)
+    return false;
   for (int i = 0; i < c->n_x; i++)
     if (wants_grad(c->x[i])) return true;
   return false;
@@ -393,8 +396,8 @@ static bool records(const call *c) {
 /* A node with the inputs' edges and values; outputs are saved by record_outputs. */
 static pl_status record_inputs(const call *c, node **out) {
   const pl_op_info *op = &c->row->info;
-  pl_status s = node_new(op->id, c->attrs, (size_t)op->attrs_size, c->x, c->counts, op->n_in, c->n_x,
-                         op->n_out, count_saved(op), out);
+  pl_status s = node_new(op->id, c->attrs, (size_t)op->attrs_size, c->x, c->counts, op->n_in,
+                         c->n_x, op->n_out, count_saved(op), out);
   if (s) return s;
   int k = 0;
   for (int i = 0; i < op->n_in && !op->list_count; i++)
@@ -470,7 +473,8 @@ static pl_status check_vectors(const call *c) {
     if (c->row->dims_at[i] >= 0) dims = ((const pl_dims *)(bytes + c->row->dims_at[i]))->n;
     if (c->row->sizes_at[i] >= 0) sizes = ((const pl_sizes *)(bytes + c->row->sizes_at[i]))->n;
     if (dims < 0 || dims > PL_MAX_RANK || sizes < 0 || sizes > PL_MAX_RANK)
-      return status_fail(PL_EARGUMENT, call_name(c), NULL, "%s: an attribute lists %lld dimensions, at "
+      return status_fail(PL_EARGUMENT, call_name(c), NULL,
+                         "%s: an attribute lists %lld dimensions, at "
                          "most %d are possible", call_name(c), (long long)(dims ? dims : sizes),
                          PL_MAX_RANK);
   }
@@ -483,11 +487,17 @@ static pl_status check_call(const call *c, int n_x) {
   if (pl_interrupt_pending() >= here->shared.interrupts)
     return status_fail(PL_EINTERRUPTED, op->name, NULL, "interrupted");
   if (c->counts ? op->list_count == 0 : n_x != op->n_in)
-    return status_fail(PL_EARGUMENT, op->name, NULL, "%s takes %d inputs, got %d", op->name, op->n_in, n_x);
+    return status_fail(PL_EARGUMENT, op->name, NULL, "%s takes %d inputs, got %d", op->name,
+                       op->n_in, n_x);
   for (int i = 0; i < n_x; i++)
     if (!c->x[i] && !(argument(c, i)->marks & PL_OPTIONAL))
-      return status_fail(PL_EARGUMENT, op->name, argument(c, i)->name, "%s: %s is missing", op->name,
-                         argument(c, i)->name);
+      return status_fail(PL_EARGUMENT, op->name, argument(c, i)->name, "%s: %s is missing",
+                         op->name, argument(c, i)->name);
+  for (int i = 0; c->counts && i < op->n_in; i++)
+    if (!(op->in[i].marks & PL_LIST) && c->counts[i] != 1
+        && !(c->counts[i] == 0 && (op->in[i].marks & PL_OPTIONAL)))
+      return status_fail(PL_EARGUMENT, op->name, op->in[i].name, "%s: %s is missing", op->name,
+                         op->in[i].name);
   if (!c->attrs && op->fields[0])
     return status_fail(PL_EARGUMENT, op->name, NULL, "%s: the attributes are missing", op->name);
   return c->row->dims_at[0] < 0 && c->row->sizes_at[0] < 0 ? PL_OK : check_vectors(c);
@@ -540,12 +550,15 @@ static pl_status check_in_place(call *c, tensor *x) {
   pl_status s = tensor_check_update(x, call_name(c));
   if (s || (s = find_device(c)) || (s = unify(c)) || (s = infer_call(c))) return s;
   if (!shape_equal(&c->out[0], &x->view))
-    return status_fail(PL_ESHAPE, call_name(c), "x", "%s_: the result has shape %s and does not fit "
+    return status_fail(PL_ESHAPE, call_name(c), "x",
+                       "%s_: the result has shape %s and does not fit "
                        "into x (%s)", call_name(c), shape_text(&c->out[0], got),
                        shape_text(&x->view, want));
   if (c->out[0].dtype != x->view.dtype
-      && (dtype_is_float(c->out[0].dtype) > dtype_is_float(x->view.dtype) || x->view.dtype == PL_BOOL))
-    return status_fail(PL_EDTYPE, call_name(c), "x", "%s_: the result is %s and x is %s; use :to() or "
+      && (dtype_is_float(c->out[0].dtype) > dtype_is_float(x->view.dtype)
+          || x->view.dtype == PL_BOOL))
+    return status_fail(PL_EDTYPE, call_name(c), "x",
+                       "%s_: the result is %s and x is %s; use :to() or "
                        "the form without _", call_name(c), pl_dtype_name(c->out[0].dtype),
                        pl_dtype_name(x->view.dtype));
   return PL_OK;
@@ -576,7 +589,8 @@ static pl_status apply_over(call *c, tensor *x) {
   pl_status s = check_in_place(c, x);
   if (s) return s;
   bool strided = device_is(c->device, PL_CAP_STRIDED) && (call_flags(c) & PL_STRIDED);
-  if (c->x[0] == x && c->out[0].dtype == x->view.dtype && !aliases(c) && (strided || x->view.dense)) {
+  if (c->x[0] == x && c->out[0].dtype == x->view.dtype && !aliases(c)
+      && (strided || x->view.dense)) {
     s = run_over(c, x);
     if (s != PL_EUNSUPPORTED) return s;
   }
@@ -635,7 +649,8 @@ static pl_status conform(tensor *t, tensor *src, tensor **out) {
 
 pl_status tensor_assign(tensor *t, tensor *src) {
   if (shape_overlaps(&t->view))
-    return status_fail(PL_ESHAPE, "copy", "x", "copy_: x is expanded, so one element stands in several "
+    return status_fail(PL_ESHAPE, "copy", "x",
+                       "copy_: x is expanded, so one element stands in several "
                        "places; use :clone() first");
   int32_t mark = frame_open();
   tensor *from;
@@ -703,7 +718,8 @@ static pl_status resolve(const pl_op_info *op, const int32_t *counts, const pl_t
   for (int i = 0; i < n_in; i++) {
     x[i] = NULL;
     if (in[i] == 0) continue;
-    pl_status s = tensor_get(in[i], op->name, i < op->n_in || counts ? argument(&c, i)->name : "", &x[i]);
+    pl_status s = tensor_get(in[i], op->name, i < op->n_in || counts ? argument(&c, i)->name : "",
+                             &x[i]);
     if (s) return s;
   }
   return PL_OK;

@@ -24,7 +24,8 @@ pl_status pl_tensor_empty(int32_t id, int32_t dtype, int32_t rank, const int64_t
                        rank, PL_MAX_RANK);
   memcpy(like.sizes, sizes, (size_t)rank * sizeof *sizes);
   if (!shape_is_sane(&like))
-    return status_fail(PL_ESHAPE, NULL, "sizes", "a size is negative or their product is too large");
+    return status_fail(PL_ESHAPE, NULL, "sizes",
+                       "a size is negative or their product is too large");
   tensor *t;
   pl_status s = tensor_make(d, &like, &t);
   if (!s) *out = tensor_handle(t);
@@ -102,7 +103,8 @@ pl_status pl_tensor_item(pl_tensor handle, double *out) {
   pl_status s = get(handle, &t);
   if (s) return s;
   if (t->view.count != 1)
-    return status_fail(PL_ESHAPE, "item", NULL, "item: the tensor has %lld elements, item() reads one; "
+    return status_fail(PL_ESHAPE, "item", NULL,
+                       "item: the tensor has %lld elements, item() reads one; "
                        "use :totable()", (long long)t->view.count);
   if (t->is_number) {
     *out = t->number;
@@ -127,7 +129,8 @@ pl_status pl_tensor_data(pl_tensor handle, void **out) {
   if (s) return s;
   device *d = t->storage ? tensor_device(t) : NULL;
   if (!d || !device_is(d, PL_CAP_HOST) || !d->table->map)
-    return status_fail(PL_EDEVICE, NULL, NULL, "the memory of %s cannot be pointed at; use :to(\"cpu\")",
+    return status_fail(PL_EDEVICE, NULL, NULL,
+                       "the memory of %s cannot be pointed at; use :to(\"cpu\")",
                        d ? d->name : "a number");
   char *data = d->table->map(d->state, t->view.buffer);
   *out = data + t->view.offset * pl_dtype_size(t->view.dtype);

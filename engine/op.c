@@ -129,11 +129,11 @@ pl_status infer_error(const infer *c, const char *argument, pl_status status, co
 pl_status infer_axis_error(const infer *c, const char *argument, int32_t axis, int rank) {
   int shown = axis < 0 ? axis : axis + 1;
   if (rank == 0)
-    return infer_error(c, argument, PL_ESHAPE, "%s %d does not exist: the input is a scalar", argument,
-                       shown);
+    return infer_error(c, argument, PL_ESHAPE, "%s %d does not exist: the input is a scalar",
+                       argument, shown);
   return infer_error(c, argument, PL_ESHAPE, "%s %d does not exist: the input has %d dimension%s "
-                     "(1..%d, or -1..-%d from the end)", argument, shown, rank, rank == 1 ? "" : "s",
-                     rank, rank);
+                     "(1..%d, or -1..-%d from the end)", argument, shown, rank,
+                     rank == 1 ? "" : "s", rank, rank);
 }
 
 void infer_like(pl_operand *out, const pl_operand *in) {
@@ -153,7 +153,8 @@ pl_status infer_pair(const infer *c, const char *argument, const pl_sizes *sizes
   return PL_OK;
 }
 
-pl_status infer_mask(const infer *c, const char *argument, const pl_dims *axes, int rank, bool *mask) {
+pl_status infer_mask(const infer *c, const char *argument, const pl_dims *axes, int rank,
+                     bool *mask) {
   for (int i = 0; i < rank; i++) mask[i] = axes->n == 0;
   for (int i = 0; i < axes->n; i++) {
     int a = infer_axis(axes->dim[i], rank);

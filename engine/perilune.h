@@ -61,7 +61,8 @@ const char *pl_device_name(int32_t device);
 const char *pl_device_description(int32_t device);
 pl_status pl_device_set(int32_t device, const char *property, int64_t value);
 pl_status pl_device_get(int32_t device, const char *property, int64_t *out);
-pl_status pl_device_available(int32_t index, const char **out);  /* names found; PL_EARGUMENT ends */
+pl_status pl_device_available(int32_t index,
+                              const char **out); /* names found; PL_EARGUMENT ends */
 typedef struct pl_memory { int64_t in_use, cached, peak, allocations; } pl_memory;
 pl_status pl_device_memory(int32_t device, pl_memory *out);
 void pl_device_trim(int32_t device);   /* give cached buffers back to the device */

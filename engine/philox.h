@@ -14,6 +14,11 @@
 #pragma once
 #include <stdint.h>
 
+#define PHILOX_M0 0xd2511f53u
+#define PHILOX_M1 0xcd9e8d57u
+#define PHILOX_W0 0x9e3779b9u
+#define PHILOX_W1 0xbb67ae85u
+
 static inline uint64_t philox_mix(uint64_t x) {
   x += 0x9e3779b97f4a7c15u;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -31,13 +36,13 @@ static inline void philox_block(uint64_t key, uint64_t block, uint32_t call, uin
   uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32), c2 = call, c3 = step;
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
   for (int round = 0; round < 10; round++) {
-    uint64_t a = (uint64_t)0xd2511f53u * c0, b = (uint64_t)0xcd9e8d57u * c2;
+    uint64_t a = (uint64_t)PHILOX_M0 * c0, b = (uint64_t)PHILOX_M1 * c2;
     c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
     c1 = (uint32_t)b;
     c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
     c3 = (uint32_t)a;
-    k0 += 0x9e3779b9u;
-    k1 += 0xbb67ae85u;
+    k0 += PHILOX_W0;
+    k1 += PHILOX_W1;
   }
   words[0] = c0;
   words[1] = c1;

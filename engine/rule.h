@@ -16,7 +16,7 @@ typedef struct infer {
   const int32_t *counts;             /* tensors per input of the signature */
   int n_in;
   const pl_operand *const *in;       /* NULL: absent */
-  pl_operand *out;                   /* to fill: dtype, rank, sizes; views: strides and offset too */
+  pl_operand *out;                   /* to fill: dtype, rank, sizes; views: strides, offset */
 } infer;
 
 typedef struct rule {
@@ -74,7 +74,8 @@ bool rule_failed(void);
 /* What shape rules share. */
 int infer_axis(int32_t axis, int rank);                   /* 0..rank-1, or -1 */
 pl_status infer_axis_error(const infer *c, const char *argument, int32_t axis, int rank);
-pl_status infer_error(const infer *c, const char *argument, pl_status status, const char *format, ...)
+pl_status infer_error(const infer *c, const char *argument, pl_status status, const char *format,
+                      ...)
   __attribute__((format(printf, 4, 5)));
 void infer_like(pl_operand *out, const pl_operand *in);   /* dtype, rank, sizes */
 pl_status infer_pair(const infer *c, const char *argument, const pl_sizes *sizes,

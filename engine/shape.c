@@ -88,14 +88,16 @@ const char *shape_text(const pl_operand *o, char *text) {
   int at = 0;
   if (o->rank == 0) snprintf(text, SHAPE_TEXT, "scalar");
   for (int i = 0; i < o->rank; i++)
-    at += snprintf(text + at, (size_t)(SHAPE_TEXT - at), i ? "x%lld" : "%lld", (long long)o->sizes[i]);
+    at += snprintf(text + at, (size_t)(SHAPE_TEXT - at), i ? "x%lld" : "%lld",
+                   (long long)o->sizes[i]);
   return text;
 }
 
 bool shape_is_sane(const pl_operand *o) {
   int64_t n = 8;
   for (int i = 0; i < o->rank; i++)
-    if (o->sizes[i] < 0 || (o->sizes[i] && __builtin_mul_overflow(n, o->sizes[i], &n))) return false;
+    if (o->sizes[i] < 0 || (o->sizes[i] && __builtin_mul_overflow(n, o->sizes[i], &n)))
+      return false;
   return true;
 }
 

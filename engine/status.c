@@ -76,7 +76,8 @@ const char *pl_version(void) {
 }
 
 void pl_interrupt_raise(void) { atomic_fetch_add_explicit(&interrupts, 1, memory_order_relaxed); }
-int32_t pl_interrupt_pending(void) { return atomic_load_explicit(&interrupts, memory_order_relaxed); }
+int32_t pl_interrupt_pending(void) { return atomic_load_explicit(&interrupts,
+                                                                 memory_order_relaxed); }
 void pl_interrupt_clear(void) { atomic_store_explicit(&interrupts, 0, memory_order_relaxed); }
 
 double pl_clock(void) {
@@ -94,7 +95,8 @@ double pl_process_seconds(void) {
   line[n] = 0;
   const char *p = strrchr(line, ')');
   unsigned long long start = 0;
-  if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+  if (!p || sscanf(p + 1,
+                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
                    "%*d %llu", &start) != 1) return 0;
   struct timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);

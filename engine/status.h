@@ -1,9 +1,10 @@
-/* status.h -- who decides an error words it: one sentence per thread, kept until the next failure. */
+/* status.h -- who decides an error words it: one sentence per thread, until the next failure. */
 #pragma once
 #include "base.h"
 
 /* Keeps the sentence and answers status. op and argument may be NULL. */
-pl_status status_fail(pl_status status, const char *op, const char *argument, const char *format, ...)
+pl_status status_fail(pl_status status, const char *op, const char *argument, const char *format,
+                      ...)
   __attribute__((format(printf, 4, 5)));
 
 /* The same for a device, which does not know the op; status_running names it. */

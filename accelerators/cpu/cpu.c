@@ -12,11 +12,16 @@
 enum { ALIGN = 64, HUGE_PAGE = 2 << 20 };
 
 extern const pl_kernel kernels_baseline[OP_COUNT];
+#ifdef __x86_64__
 extern const pl_kernel kernels_avx2[OP_COUNT];
 extern const pl_kernel kernels_avx512[OP_COUNT];
+#endif
 
 static const struct cpu_level { const char *name; const pl_kernel *kernels; } levels[] = {
-  { "baseline", kernels_baseline }, { "avx2", kernels_avx2 }, { "avx512", kernels_avx512 },
+  { "baseline", kernels_baseline },
+#ifdef __x86_64__
+  { "avx2", kernels_avx2 }, { "avx512", kernels_avx512 },
+#endif
 };
 enum { LEVELS = sizeof levels / sizeof *levels };
 
@@ -31,12 +36,16 @@ static int level;   /* index into levels */
 
 /* The highest level this processor can run. */
 static int level_best(void) {
+#ifdef __x86_64__
   __builtin_cpu_init();
   bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
               __builtin_cpu_supports("f16c");
   bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   return avx512 ? 2 : avx2 ? 1 : 0;
+#else
+  return 0;
+#endif
 }
 
 static pl_status level_choose(const char *wanted, int *out) {

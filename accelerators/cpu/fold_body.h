@@ -1,8 +1,7 @@
 /*
-** fold_body.h -- the functions of one fold on elements of type X. The includer defines for an op
-** OP, ACC_OF (which accumulator: WIDE_, SAME_ or MASK_), Y_OF (which result), LOAD(X) (gives
-** load(p, i) of an accumulator vector), STEP(a, x), ACC_START, X_NEUTRAL and RESULT; X is undefined
-** at the end.
+** fold_body.h -- the functions of one fold on elements of type X. For an op the includer defines
+** OP, by prefixes of X the accumulator ACC_OF, the result Y_OF and the vector load LOAD_OF, and
+** STEP(a, x), ACC_START, X_NEUTRAL, RESULT(a, count). X is undefined at the end.
 */
 #define P3_(a, b) a##_##b
 #define P3(a, b) P3_(a, b)

@@ -1,5 +1,5 @@
 /*
-** loss.c -- cross-entropy and negative log-likelihood of n rows of classes. Every target is checked
+** loss.c -- cross-entropy and negative log-likelihood of n rows of classes. Targets are checked
 ** before anything is written. Rows form blocks by shape, so sums do not depend on threads.
 */
 #include "cpu.h"
@@ -78,7 +78,8 @@ static double loss_divisor(const loss *l) {
   return l->dtype == PL_F32 ? target_weights_f32(l, 0, l->n) : target_weights_f64(l, 0, l->n);
 }
 
-static void loss_finish(const loss *l, double total, pl_reduction reduction, const pl_operand *out) {
+static void loss_finish(const loss *l, double total, pl_reduction reduction,
+                        const pl_operand *out) {
   if (reduction == PL_REDUCTION_NONE) return;
   if (reduction == PL_REDUCTION_MEAN) total /= loss_divisor(l);
   if (l->dtype == PL_F32) *(float *)operand_data(out) = (float)total;

@@ -87,7 +87,7 @@ KERNEL(sgd_step) {
   s.dampening = h[2];
   s.decay = h[3];
   int64_t elements, chunks = chunks_total(s.params, n, &elements);
-  parallel_for(chunks, elements / 4, sgd_chunk, &s);
+  parallel_for_backwards(chunks, elements / 4, sgd_chunk, &s);   /* the last gradient is warm */
   return PL_OK;
 }
 

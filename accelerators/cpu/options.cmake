@@ -1,5 +1,5 @@
-# How the CPU device is compiled: a source that uses LEVEL(, KERNEL( or walk.h once for every level of the
-# instruction set (level.h), the rest once. `open` picks the level that the machine has.
+# How the CPU device is compiled: a source that uses LEVEL(, KERNEL( or walk.h once for every
+# level of the instruction set (level.h), the rest once. `open` picks the level the machine has.
 #
 # -ffp-contract=fast lets products and sums become one FMA; -fno-math-errno and -fno-trapping-math
 # let sqrt and conditional code become vector instructions. All three keep the values IEEE gives, up
@@ -8,12 +8,12 @@
 # random.c does without FMA.
 set(flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv)
 if(PL_SANITIZE)
+  # Checks of every vector access, written out, take GCC half a minute a file: call them instead.
   list(REMOVE_ITEM flags -O3)
-endif()
-if(NOT PL_SERIAL)
-  find_package(OpenMP REQUIRED COMPONENTS C)
-  list(APPEND flags ${OpenMP_C_FLAGS})
-  target_link_libraries(${target} PRIVATE OpenMP::OpenMP_C)
+  list(APPEND flags -fno-sanitize=null,object-size,pointer-overflow)
+  if(PL_SANITIZE MATCHES address)
+    list(APPEND flags --param=asan-instrumentation-with-call-threshold=100)
+  endif()
 endif()
 target_link_libraries(${target} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
 target_compile_options(${target} PRIVATE ${flags})

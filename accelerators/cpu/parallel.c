@@ -29,6 +29,7 @@ enum {
   SHARE_ABOVE = 3000,        /* ns of work; handing a share over and back costs about 1 us */
   MAX_WORKERS = 256,
   SPINS = 20000,             /* a helper looks so often for the next job before it sleeps */
+  YIELD_AFTER = 2000,        /* looks of the main thread at blocks that helpers have not finished */
 };
 
 static int threads_wanted;   /* 0: not yet known */
@@ -95,12 +96,12 @@ static void block_run(parallel_body body, void *context, int64_t index, int work
   body(context, index, worker);
 }
 
-static void blocks_run(int64_t count, parallel_body body, void *context) {
+static void blocks_run(int64_t count, bool backwards, parallel_body body, void *context) {
 #ifdef __SSE2__
   unsigned before = _mm_getcsr();
   _mm_setcsr(before | FLUSH_DENORMALS);
 #endif
-  for (int64_t i = 0; i < count; i++) body(context, i, 0);
+  for (int64_t i = 0; i < count; i++) body(context, backwards ? count - 1 - i : i, 0);
 #ifdef __SSE2__
   _mm_setcsr(before);
 #endif
@@ -108,9 +109,9 @@ static void blocks_run(int64_t count, parallel_body body, void *context) {
 
 #ifdef PL_SERIAL
 
-void parallel_for(int64_t count, int64_t work, parallel_body body, void *context) {
+static void run(int64_t count, int64_t work, bool backwards, parallel_body body, void *context) {
   (void)work;
-  blocks_run(count, body, context);
+  blocks_run(count, backwards, body, context);
 }
 
 #else
@@ -119,7 +120,7 @@ void parallel_for(int64_t count, int64_t work, parallel_body body, void *context
 
 typedef struct share {
   _Alignas(64) _Atomic uint64_t word;      /* number of the job << 32 | next block */
-  int64_t end;
+  int64_t begin, end;
 } share;
 
 static struct {
@@ -128,6 +129,7 @@ static struct {
   _Alignas(64) _Atomic int64_t done;       /* blocks of the job that are computed */
   parallel_body body;
   void *context;
+  bool backwards;
   share share[MAX_WORKERS];
 } team;
 
@@ -154,7 +156,8 @@ static int64_t share_take(share *s, uint32_t number) {
 ** fields may be read from then on. */
 static void share_finish(share *s, uint32_t number, int worker) {
   for (int64_t i; (i = share_take(s, number)) >= 0;) {
-    block_run(team.body, team.context, i, worker);
+    int64_t index = team.backwards ? s->begin + s->end - 1 - i : i;
+    block_run(team.body, team.context, index, worker);
     atomic_fetch_add_explicit(&team.done, 1, memory_order_release);
   }
 }
@@ -204,15 +207,18 @@ static bool thread_is_main(void) {
   return known == 1;
 }
 
-static uint32_t job_post(int64_t count, int workers, parallel_body body, void *context) {
+static uint32_t job_post(int64_t count, int workers, bool backwards, parallel_body body,
+                         void *context) {
   uint32_t number = atomic_load_explicit(&team.number, memory_order_relaxed) + 1;
   team.body = body;
   team.context = context;
+  team.backwards = backwards;
   atomic_store_explicit(&team.done, 0, memory_order_relaxed);
   for (int w = 0; w < workers; w++) {
+    team.share[w].begin = count * w / workers;
     team.share[w].end = count * (w + 1) / workers;
     atomic_store_explicit(&team.share[w].word,
-                          (uint64_t)number << 32 | (uint64_t)(count * w / workers),
+                          (uint64_t)number << 32 | (uint64_t)team.share[w].begin,
                           memory_order_release);
   }
   atomic_store(&team.number, number);
@@ -221,20 +227,36 @@ static uint32_t job_post(int64_t count, int workers, parallel_body body, void *c
   return number;
 }
 
-void parallel_for(int64_t count, int64_t work, parallel_body body, void *context) {
+/* A helper that the system took off its core in the middle of a block needs ours to go on. */
+static void wait_for(int64_t count) {
+  for (int spins = 0; atomic_load_explicit(&team.done, memory_order_acquire) < count; spins++) {
+    if (spins < YIELD_AFTER) pause_cpu();
+    else sched_yield();
+  }
+}
+
+static void run(int64_t count, int64_t work, bool backwards, parallel_body body, void *context) {
   int workers = count > 1 && work > SHARE_ABOVE && count < INT32_MAX && thread_is_main()
     ? cpu_threads() : 1;
   if (workers > MAX_WORKERS) workers = MAX_WORKERS;
   if (workers == 1 || region_open) {
-    blocks_run(count, body, context);
+    blocks_run(count, backwards, body, context);
     return;
   }
   region_open = true;
   if (helpers < workers - 1) helpers_start(workers - 1);
-  uint32_t number = job_post(count, workers, body, context);
+  uint32_t number = job_post(count, workers, backwards, body, context);
   for (int w = 0; w < workers; w++) share_finish(&team.share[w], number, 0);
-  while (atomic_load_explicit(&team.done, memory_order_acquire) < count) pause_cpu();
+  wait_for(count);
   region_open = false;
 }
 
 #endif
+
+void parallel_for(int64_t count, int64_t work, parallel_body body, void *context) {
+  run(count, work, false, body, context);
+}
+
+void parallel_for_backwards(int64_t count, int64_t work, parallel_body body, void *context) {
+  run(count, work, true, body, context);
+}

@@ -16,6 +16,10 @@ typedef void (*parallel_body)(void *context, int64_t index, int worker);
 ** parallel_for, and in a build with PL_SERIAL. The body must not leave by longjmp. */
 void parallel_for(int64_t count, int64_t work, parallel_body body, void *context);
 
+/* The same, every worker from its last block to its first: for a pass over memory that has just been
+** written from first to last and does not fit the cache, where the end of it still lies. */
+void parallel_for_backwards(int64_t count, int64_t work, parallel_body body, void *context);
+
 /* Threads a parallel_for may use: PERILUNE_THREADS, else the cores this process may run on.
 ** cpu_threads_set takes effect at the next parallel_for; values below 1 restore the default. */
 int cpu_threads(void);

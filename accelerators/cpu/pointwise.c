@@ -82,12 +82,14 @@ BINARY_TEST( logical_or, 2, (x != 0) | (y != 0) )
 BINARY( relu_backward, 2, NULL, v_select(x > 0, y, ZERO) )
 
 static inline v_f32 power_f32(v_f32 x, v_f32 y) {
-  for (int i = 0; i < lanes_f32; i++) x[i] = powf(x[i], y[i]);
-  return x;
+  v_f32 z = { 0 };
+  for (int i = 0; i < lanes_f32; i++) z[i] = powf(x[i], y[i]);
+  return z;
 }
 static inline v_f64 power_f64(v_f64 x, v_f64 y) {
-  for (int i = 0; i < lanes_f64; i++) x[i] = pow(x[i], y[i]);
-  return x;
+  v_f64 z = { 0 };
+  for (int i = 0; i < lanes_f64; i++) z[i] = pow(x[i], y[i]);
+  return z;
 }
 #define v_pow(x, y) _Generic((x), v_f32: power_f32, v_f64: power_f64)(x, y)
 BINARY_FLOAT( pow, 200, v_pow(x, y) )

@@ -4,9 +4,10 @@
 */
 #include "cpu.h"
 #include "philox.h"
-#include <math.h>
+#include "vec.h"
 
-enum { CHUNK = 4096 };   /* elements; a whole number of blocks */
+/* CHUNK elements go to a thread at a time; WIDE blocks are drawn together. */
+enum { CHUNK = 4096, WIDE = 2 * lanes_u64, WORDS = 4 * WIDE };
 
 typedef struct draw {
   uint64_t key;
@@ -20,8 +21,38 @@ static draw draw_open(const pl_call *call, int64_t number) {
                  (uint32_t)number, (uint32_t)state[2] };
 }
 
-static inline void draw_words(const draw *d, int64_t block, uint32_t words[4]) {
-  philox_block(d->key, (uint64_t)block, d->call, d->step, words);
+/* One round on lanes_u64 blocks. Words are the low halves of lanes; the high halves are noise. */
+static inline void round_run(v_u64 c[4], v_u64 k0, v_u64 k1) {
+  v_u64 a = mul_low_u64(c[0], (v_u64){ 0 } + PHILOX_M0);
+  v_u64 b = mul_low_u64(c[2], (v_u64){ 0 } + PHILOX_M1);
+  c[0] = (b >> 32) ^ c[1] ^ k0;
+  c[1] = b;
+  c[2] = (a >> 32) ^ c[3] ^ k1;
+  c[3] = a;
+}
+
+/* The words of WIDE blocks from `block` on, one after the other: philox_block on vectors. */
+static void draw_words(const draw *d, int64_t block, uint32_t words[WORDS]) {
+  v_u64 first[4], second[4], order;
+  v_u64 k0 = (v_u64){ 0 } + (uint32_t)d->key, k1 = (v_u64){ 0 } + (d->key >> 32);
+  for (int i = 0; i < lanes_u64; i++) order[i] = (uint64_t)block + (uint64_t)i;
+  first[0] = order;
+  second[0] = order + lanes_u64;
+  first[1] = first[0] >> 32;
+  second[1] = second[0] >> 32;
+  first[2] = second[2] = (v_u64){ 0 } + d->call;
+  first[3] = second[3] = (v_u64){ 0 } + d->step;
+  for (int round = 0; round < 10; round++) {
+    round_run(first, k0, k1);
+    round_run(second, k0, k1);
+    k0 += PHILOX_W0;
+    k1 += PHILOX_W1;
+  }
+  for (int k = 0; k < 4; k++)
+    for (int i = 0; i < lanes_u64; i++) {
+      words[4 * i + k] = (uint32_t)first[k][i];
+      words[4 * (lanes_u64 + i) + k] = (uint32_t)second[k][i];
+    }
 }
 
 static inline uint64_t pair_bits(const uint32_t *w) { return (uint64_t)w[0] << 32 | w[1]; }
@@ -54,51 +85,51 @@ static void fill_chunk(void *context, int64_t index, int worker) {
 }
 
 static pl_status fill_run(fill *f) {
-  parallel_for((f->count + CHUNK - 1) / CHUNK, f->count * 8, fill_chunk, f);
+  parallel_for((f->count + CHUNK - 1) / CHUNK, f->count * 2, fill_chunk, f);
   return PL_OK;
 }
 
 static void rand_f32(const fill *f, int64_t begin, int64_t end) {
   float *out = f->out;
-  uint32_t w[4];
-  for (int64_t i = begin; i < end; i += 4) {
-    draw_words(&f->source, i / 4, w);
-    int64_t n = min_i64(4, end - i);
-    for (int64_t k = 0; k < n; k++) out[i + k] = (float)(w[k] >> 8) * 0x1p-24f;
+  uint32_t w[WORDS];
+  for (int64_t at = begin; at < end; at += WORDS) {
+    int64_t n = min_i64(WORDS, end - at);
+    draw_words(&f->source, at / 4, w);
+    for (int64_t k = 0; k < n; k++) out[at + k] = (float)(int32_t)(w[k] >> 8) * 0x1p-24f;
   }
 }
 
 static void rand_f64(const fill *f, int64_t begin, int64_t end) {
   double *out = f->out;
-  uint32_t w[4];
-  for (int64_t i = begin; i < end; i += 2) {
-    draw_words(&f->source, i / 2, w);
-    int64_t n = min_i64(2, end - i);
-    for (int64_t k = 0; k < n; k++) out[i + k] = (double)(pair_bits(w + 2 * k) >> 11) * 0x1p-53;
+  uint32_t w[WORDS];
+  for (int64_t at = begin; at < end; at += WORDS / 2) {
+    int64_t n = min_i64(WORDS / 2, end - at);
+    draw_words(&f->source, at / 2, w);
+    for (int64_t k = 0; k < n; k++) out[at + k] = (double)(pair_bits(w + 2 * k) >> 11) * 0x1p-53;
   }
 }
 
 static void randn_f32(const fill *f, int64_t begin, int64_t end) {
   float *out = f->out;
-  uint32_t w[4];
+  uint32_t w[WORDS];
   double values[4];
-  for (int64_t i = begin; i < end; i += 4) {
-    draw_words(&f->source, i / 4, w);
-    normals(w, values);
-    int64_t n = min_i64(4, end - i);
-    for (int64_t k = 0; k < n; k++) out[i + k] = (float)values[k];
+  for (int64_t i = begin; i < end; i++) {
+    int64_t k = (i - begin) % WORDS;
+    if (k == 0) draw_words(&f->source, i / 4, w);
+    if (k % 4 == 0) normals(w + k, values);
+    out[i] = (float)values[k % 4];
   }
 }
 
 static void randn_f64(const fill *f, int64_t begin, int64_t end) {
   double *out = f->out;
-  uint32_t w[4];
+  uint32_t w[WORDS];
   double values[4];
-  for (int64_t i = begin; i < end; i += 4) {
-    draw_words(&f->source, i / 4, w);
-    normals(w, values);
-    int64_t n = min_i64(4, end - i);
-    for (int64_t k = 0; k < n; k++) out[i + k] = values[k];
+  for (int64_t i = begin; i < end; i++) {
+    int64_t k = (i - begin) % WORDS;
+    if (k == 0) draw_words(&f->source, i / 4, w);
+    if (k % 4 == 0) normals(w + k, values);
+    out[i] = values[k % 4];
   }
 }
 
@@ -106,12 +137,12 @@ static void randint_i64(const fill *f, int64_t begin, int64_t end) {
   const pl_randint_attrs *a = f->attrs;
   uint64_t width = (uint64_t)a->high - (uint64_t)a->low + 1;   /* 0 stands for 2^64 */
   int64_t *out = f->out;
-  uint32_t w[4];
-  for (int64_t i = begin; i < end; i += 2) {
-    draw_words(&f->source, i / 2, w);
-    int64_t n = min_i64(2, end - i);
+  uint32_t w[WORDS];
+  for (int64_t at = begin; at < end; at += WORDS / 2) {
+    int64_t n = min_i64(WORDS / 2, end - at);
+    draw_words(&f->source, at / 2, w);
     for (int64_t k = 0; k < n; k++)
-      out[i + k] = (int64_t)((uint64_t)a->low + philox_below(pair_bits(w + 2 * k), width));
+      out[at + k] = (int64_t)((uint64_t)a->low + philox_below(pair_bits(w + 2 * k), width));
   }
 }
 
@@ -129,14 +160,15 @@ static inline double keep_scale(const fill *f) {
 static void dropout_f32(const fill *f, int64_t begin, int64_t end) {
   const float *in = f->in;
   float *out = f->out, scale = (float)keep_scale(f);
-  uint32_t w[4], least = keep_from(f);
-  for (int64_t i = begin; i < end; i += 4) {
-    draw_words(&f->source, i / 4, w);
-    int64_t n = min_i64(4, end - i);
+  uint8_t *restrict mask = f->mask;
+  uint32_t w[WORDS], least = keep_from(f);
+  for (int64_t at = begin; at < end; at += WORDS) {
+    int64_t n = min_i64(WORDS, end - at);
+    draw_words(&f->source, at / 4, w);
+    for (int64_t k = 0; k < n; k++) mask[at + k] = w[k] >> 8 >= least;
     for (int64_t k = 0; k < n; k++) {
-      bool kept = w[k] >> 8 >= least;
-      f->mask[i + k] = kept;
-      out[i + k] = kept ? in[i + k] * scale : 0;
+      float kept = in[at + k] * scale;
+      out[at + k] = w[k] >> 8 >= least ? kept : 0;
     }
   }
 }
@@ -144,14 +176,15 @@ static void dropout_f32(const fill *f, int64_t begin, int64_t end) {
 static void dropout_f64(const fill *f, int64_t begin, int64_t end) {
   const double *in = f->in;
   double *out = f->out, scale = keep_scale(f);
-  uint32_t w[4], least = keep_from(f);
-  for (int64_t i = begin; i < end; i += 4) {
-    draw_words(&f->source, i / 4, w);
-    int64_t n = min_i64(4, end - i);
+  uint8_t *restrict mask = f->mask;
+  uint32_t w[WORDS], least = keep_from(f);
+  for (int64_t at = begin; at < end; at += WORDS) {
+    int64_t n = min_i64(WORDS, end - at);
+    draw_words(&f->source, at / 4, w);
+    for (int64_t k = 0; k < n; k++) mask[at + k] = w[k] >> 8 >= least;
     for (int64_t k = 0; k < n; k++) {
-      bool kept = w[k] >> 8 >= least;
-      f->mask[i + k] = kept;
-      out[i + k] = kept ? in[i + k] * scale : 0;
+      double kept = in[at + k] * scale;
+      out[at + k] = w[k] >> 8 >= least ? kept : 0;
     }
   }
 }

@@ -11,8 +11,9 @@ enum {
   COLUMNS = 256, ROWS = 64, STAGE = 512,   /* columns at a time, rows at a time; elements */
 };
 
-typedef struct dimension { int64_t size, x_stride, out_stride; } dimension;   /* strides: bytes of
-                                                                  x, elements of the output */
+/* x_stride in bytes, out_stride in elements. */
+typedef struct dimension { int64_t size, x_stride, out_stride; } dimension;
+
 typedef struct reduction {
   const fold *fold;
   const char *x;
@@ -25,17 +26,20 @@ typedef struct reduction {
   dimension kept[PL_MAX_RANK], reduced[PL_MAX_RANK];
 } reduction;
 
-/* Elements with a stride, or too few for a vector, as contiguous ones padded with neutral ones. */
+/* Elements with a stride, or too few for a vector, made contiguous and padded to whole vectors. */
 static void stage_row(const fold *f, const char *x, int64_t stride, int64_t n, char *stage) {
   for (int64_t i = 0; i < n; i++) memcpy(stage + i * f->x_size, x + i * stride, (size_t)f->x_size);
   f->pad(stage + n * f->x_size, -n & (f->lanes - 1));
 }
 
-static int64_t rounded(const fold *f, int64_t n) { return (n + f->lanes - 1) & -(int64_t)f->lanes; }
+/* n in whole vectors. */
+static int64_t rounded(const fold *f, int64_t n) {
+  return (n + f->lanes - 1) & -(int64_t)f->lanes;
+}
 
 /* n elements into the accumulators of a row. */
 static void take_row(const fold *f, const char *x, int64_t stride, int64_t n, char *acc) {
-  char stage[STAGE * 8];
+  char stage[STAGE * 8] __attribute__((aligned(64)));
   int64_t whole = stride == f->x_size ? n & -(int64_t)f->lanes : 0;
   if (whole) f->row(x, whole, acc);
   for (int64_t i = whole; i < n; i += STAGE) {
@@ -48,7 +52,7 @@ static void take_row(const fold *f, const char *x, int64_t stride, int64_t n, ch
 /* `rows` rows of n columns into n accumulators (there is room for whole vectors). */
 static void take_columns(const fold *f, const char *x, int64_t row_stride, int64_t rows,
                          int64_t stride, int64_t n, char *acc) {
-  char stage[COLUMNS * 8 + 64];
+  char stage[COLUMNS * 8 + 64] __attribute__((aligned(64)));
   int64_t whole = stride == f->x_size ? n & -(int64_t)f->lanes : 0;
   if (whole) f->columns(x, row_stride, rows, whole, acc);
   if (whole == n) return;
@@ -77,7 +81,8 @@ static int64_t reduced_count(const reduction *r, int n) {
 static void fold_rows(const reduction *r, const char *x, char *acc) {
   int64_t rows = reduced_count(r, r->n_reduced);
   for (int64_t i = 0; i < rows; i++)
-    take_row(r->fold, x + reduced_offset(r, r->n_reduced, i), r->inner.x_stride, r->inner.size, acc);
+    take_row(r->fold, x + reduced_offset(r, r->n_reduced, i), r->inner.x_stride, r->inner.size,
+             acc);
 }
 
 static void fold_columns(const reduction *r, const char *x, int64_t n, char *acc) {
@@ -165,7 +170,8 @@ static void mark_axes(const pl_dims *axes, int rank, bool *reduced) {
 /* Appends a dimension to the list, or widens its last one where both walk on. */
 static void push(dimension *list, int32_t *n, dimension d) {
   dimension *last = &list[*n - 1];
-  if (*n > 0 && last->x_stride == d.x_stride * d.size && last->out_stride == d.out_stride * d.size) {
+  if (*n > 0 && last->x_stride == d.x_stride * d.size
+      && last->out_stride == d.out_stride * d.size) {
     d.size *= last->size;
     *last = d;
   } else {
@@ -223,7 +229,8 @@ static pl_status reduce(const pl_call *call, int which, const pl_dims *axes) {
   shape_reduction(&r, x, reduced);
   int64_t blocks = r.columns ? (r.inner.size + COLUMNS - 1) / COLUMNS : 1;
   for (int i = 0; i < r.n_kept; i++) blocks *= r.kept[i].size;
-  if (blocks == 1 && !r.columns && r.n_reduced == 0 && r.inner.size > ROW_CHUNK) long_row_reduce(&r);
+  if (blocks == 1 && !r.columns && r.n_reduced == 0 && r.inner.size > ROW_CHUNK)
+    long_row_reduce(&r);
   else parallel_for(blocks, x->count / 4, reduce_block, &r);
   return PL_OK;
 }

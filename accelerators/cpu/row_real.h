@@ -24,12 +24,14 @@ static inline double R(row_exp_sum)(const R(t) *x, int64_t n, R(t) shift) {
     for (; i < end; i += R(lanes)) sum += v_exp(R(load)(x, i) - shift);
     total += (double)R(lanes_sum)(sum);
   }
-  if (i < n) total += (double)R(lanes_sum)(v_exp(R(load_part)(x + i, n - i, (R(t))-INFINITY) - shift));
+  if (i < n)
+    total += (double)R(lanes_sum)(v_exp(R(load_part)(x + i, n - i, (R(t))-INFINITY) - shift));
   return total;
 }
 
 /* y = exp(x - shift) scale - less */
-static inline void R(row_exp)(const R(t) *x, int64_t n, R(t) shift, R(t) scale, R(t) less, R(t) *y) {
+static inline void R(row_exp)(const R(t) *x, int64_t n, R(t) shift, R(t) scale, R(t) less,
+                              R(t) *y) {
   int64_t i = 0;
   for (; i + R(lanes) <= n; i += R(lanes))
     R(store)(y, i, v_exp(R(load)(x, i) - shift) * scale - less);

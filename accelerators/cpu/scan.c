@@ -7,7 +7,8 @@ enum { COLUMNS = 64 };   /* positions behind the axis that are walked together *
 
 /* Running sums of n rows of `inner` elements; f32 adds up in f64. */
 #define CUMSUM(name, type, sum) \
-  static void cumsum_##name(const void *in, void *out, int64_t n, int64_t inner, int64_t columns) { \
+  static void cumsum_##name(const void *in, void *out, int64_t n, int64_t inner, \
+                            int64_t columns) { \
     sum total[COLUMNS] = { 0 }; \
     for (int64_t i = 0; i < n; i++) \
       for (int64_t j = 0; j < columns; j++) \

@@ -9,7 +9,8 @@ pl_status LEVEL(positions_check)(const positions *p, const char *op, const char 
     if (ignored || (value >= p->base && value - p->base < p->limit)) continue;
     const char *hint = "";
     if (p->base == 1 && value == 0) hint = "; positions count from 1, these seem to count from 0";
-    if (p->base == 0 && value == p->limit) hint = "; positions count from 0, these seem to count from 1";
+    if (p->base == 0 && value == p->limit)
+      hint = "; positions count from 0, these seem to count from 1";
     return FAIL(PL_EARGUMENT, "%s: %s %lld at position %lld is outside %lld..%lld%s", op, argument,
                 (long long)value, (long long)(i + 1), (long long)p->base,
                 (long long)(p->base + p->limit - 1), hint);

@@ -89,6 +89,19 @@ static inline v_f64 fma_f64(v_f64 a, v_f64 b, v_f64 c) {
 #endif
 }
 
+/* Products of the low halves of lanes. */
+static inline v_u64 mul_low_u64(v_u64 a, v_u64 b) {
+#if defined __AVX512F__
+  return (v_u64)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined __AVX2__
+  return (v_u64)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined __SSE2__
+  return (v_u64)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+  return (a & UINT32_MAX) * (b & UINT32_MAX);
+#endif
+}
+
 static inline v_f32 sqrt_f32(v_f32 x) {
 #if defined __AVX512F__
   return (v_f32)_mm512_sqrt_ps((__m512)x);
@@ -211,13 +224,15 @@ static inline double lanes_max_f64(v_f64 x) { return ACROSS_f64(x, LARGER_LANE);
 
 /* f of every lane: for functions that have no vector form here. */
 static inline v_f32 map_f32(v_f32 x, float (*f)(float)) {
-  for (int i = 0; i < lanes_f32; i++) x[i] = f(x[i]);
-  return x;
+  v_f32 y = { 0 };
+  for (int i = 0; i < lanes_f32; i++) y[i] = f(x[i]);
+  return y;
 }
 
 static inline v_f64 map_f64(v_f64 x, double (*f)(double)) {
-  for (int i = 0; i < lanes_f64; i++) x[i] = f(x[i]);
-  return x;
+  v_f64 y = { 0 };
+  for (int i = 0; i < lanes_f64; i++) y[i] = f(x[i]);
+  return y;
 }
 
 #define v_fma(a, b, c) _Generic((a), v_f32: fma_f32, v_f64: fma_f64)(a, b, c)

@@ -9,7 +9,7 @@ local quiet = require "quiet"
 
 local EPOCHS = 5
 
-pl.set_num_threads(1)
+pl.engine.set_threads(1)
 local data = pl.data
 local train = data.random_split(data.FashionMNIST{ split = "train" }, { 50000, 10000 })
 

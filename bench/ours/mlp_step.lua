@@ -5,7 +5,7 @@ local pl = require "perilune"
 local classifier = require "classifier"
 local quiet = require "quiet"
 
-pl.set_num_threads(tonumber(arg[1]))
+pl.engine.set_threads(tonumber(arg[1]))
 local model, optimizer = classifier.new()
 local steps = classifier.loop(model, optimizer, classifier.random_batches(64))
 steps(200)

@@ -7,7 +7,7 @@ local context = require "perilune.context"
 local engine = require "perilune.engine"
 local quiet = require "quiet"
 
-pl.set_num_threads(1)
+pl.engine.set_threads(1)
 local a, b = pl.ones(1):keep(), pl.ones(1):keep()
 local w = pl.ones(1):keep():requires_grad_(true)
 local scope = context.Scope()

@@ -119,8 +119,8 @@ pl_status archive_peek(const char *path, void *head, size_t room, size_t *got, u
 
 static pl_status read_plain(const mapping *m, const char *path, void *dst, size_t size) {
   if (m->size != size)
-    return status_fail(PL_EFORMAT, NULL, NULL, "%s has %zu bytes now; it had %zu when it was opened",
-                       path, m->size, size);
+    return status_fail(PL_EFORMAT, NULL, NULL,
+                       "%s has %zu bytes now; it had %zu when it was opened", path, m->size, size);
   memcpy(dst, m->bytes, size);
   return PL_OK;
 }

@@ -131,7 +131,7 @@ static bool is_computable(int32_t dtype) {
 
 static pl_status add_step(convert *c, const pl_transform *t) {
   if (t->kind < PL_TRANSFORM_CAST || t->kind > PL_TRANSFORM_ADD)
-    return status_fail(PL_EARGUMENT, NULL, "transforms", "there is no transform number %d", t->kind);
+    return status_fail(PL_EARGUMENT, NULL, "transforms", "there is no transform %d", t->kind);
   int32_t dtype = t->kind == PL_TRANSFORM_CAST ? t->dtype : c->to;
   if (!is_computable(c->from) || !is_computable(dtype))
     return status_fail(PL_EDTYPE, NULL, "transforms", "transforms take u8, i32, i64, f32 and f64, "
@@ -146,8 +146,8 @@ static pl_status add_step(convert *c, const pl_transform *t) {
 
 pl_status convert_make(int32_t from, const pl_transform *steps, int32_t n, convert *out) {
   if (n < 0 || n > PL_MAX_TRANSFORMS)
-    return status_fail(PL_EARGUMENT, NULL, "transforms", "a field has at most %d transforms, not %d",
-                       PL_MAX_TRANSFORMS, n);
+    return status_fail(PL_EARGUMENT, NULL, "transforms",
+                       "a field has at most %d transforms, not %d", PL_MAX_TRANSFORMS, n);
   memset(out, 0, sizeof *out);
   out->from = out->to = from;
   for (int32_t i = 0; i < n; i++) {

@@ -90,8 +90,9 @@ static pl_status check_bound(const pl_loader *l, int32_t slot, int32_t field, co
   pl_source_describe(l->source, field, &info);
   if (t->is_number || t->view.dtype != info.dtype || !t->view.dense ||
       t->view.count != l->max_rows * info.row_elements)
-    return status_fail(PL_ESHAPE, NULL, NULL, "the buffer of field %d must be dense, %lld rows of %s",
-                       field + 1, (long long)l->max_rows, pl_dtype_name(info.dtype));
+    return status_fail(PL_ESHAPE, NULL, NULL,
+                       "the buffer of field %d must be dense, %lld rows of %s", field + 1,
+                       (long long)l->max_rows, pl_dtype_name(info.dtype));
   return PL_OK;
 }
 
@@ -107,8 +108,9 @@ pl_status pl_loader_bind(pl_loader *l, int32_t slot_number, int32_t field, pl_te
   if (!device_is(tensor_device(t), PL_CAP_HOST)) {
     int64_t bytes = l->max_rows * source_row_bytes(l->source, field);
     data = to->staging[field] = malloc((size_t)(bytes > 0 ? bytes : 1));
-    if (!data) return status_fail(PL_EMEMORY, NULL, NULL, "out of memory: a batch needs %lld bytes",
-                                  (long long)bytes);
+    if (!data)
+      return status_fail(PL_EMEMORY, NULL, NULL, "out of memory: a batch needs %lld bytes",
+                         (long long)bytes);
   } else if ((s = pl_tensor_data(handle, &data))) {
     return s;
   }
@@ -282,7 +284,8 @@ static pl_status wait_for(pl_loader *l, int64_t b) {
 /* ---- giving out --------------------------------------------------------------------------- */
 
 static pl_status choose(pl_loader *l, int64_t b) {
-  if (l->choice == UNDECIDED && b == TRIAL) l->choice = l->fastest > INLINE_SECONDS ? AHEAD : INLINE;
+  if (l->choice == UNDECIDED && b == TRIAL)
+    l->choice = l->fastest > INLINE_SECONDS ? AHEAD : INLINE;
   return l->choice == AHEAD && !l->running ? start_thread(l, b) : PL_OK;
 }
 

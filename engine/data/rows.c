@@ -107,7 +107,8 @@ static pl_status idx_header(const char *path, int32_t rank, pl_rows *rows) {
 
 pl_status pl_rows_open_idx(const char *path, int32_t rank, pl_rows **out) {
   if (rank < 1 || rank > PL_MAX_RANK)
-    return status_fail(PL_EARGUMENT, NULL, "rank", "an idx file has 1 to 8 dimensions, not %d", rank);
+    return status_fail(PL_EARGUMENT, NULL, "rank", "idx files have 1 to %d dimensions, not %d",
+                       PL_MAX_RANK, rank);
   pl_rows *rows = rows_new();
   if (!rows) return no_memory(path, sizeof *rows);
   pl_status s = idx_header(path, rank, rows);

@@ -184,8 +184,8 @@ int32_t pl_source_fields(const pl_source *source) { return source_fields(source)
 
 static pl_status check_field(const pl_source *source, int32_t field) {
   if (field >= 0 && field < source_fields(source)) return PL_OK;
-  return status_fail(PL_EARGUMENT, NULL, "field", "there is no field %d in samples of %d", field + 1,
-                     source_fields(source));
+  return status_fail(PL_EARGUMENT, NULL, "field", "there is no field %d in samples of %d",
+                     field + 1, source_fields(source));
 }
 
 pl_status pl_source_describe(const pl_source *source, int32_t field, pl_rows_info *out) {
@@ -263,7 +263,8 @@ pl_status pl_source_read(pl_source *source, int64_t position, int32_t field, voi
   pl_status s = check_field(source, field);
   if (s) return s;
   if (position < 0 || position >= source->size)
-    return status_fail(PL_EARGUMENT, NULL, "i", "there is no sample %lld; the dataset has 1 to %lld",
+    return status_fail(PL_EARGUMENT, NULL, "i",
+                       "there is no sample %lld; the dataset has 1 to %lld",
                        (long long)position + 1, (long long)source->size);
   s = source_load(source);
   if (!s) source_gather(source, field, &position, 1, dst);

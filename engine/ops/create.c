@@ -26,8 +26,8 @@ INFER(make) {
 INFER(make_i64) {
   const pl_randint_attrs *at = c->attrs;
   if (at->low > at->high)
-    return infer_error(c, "low", PL_EARGUMENT, "low (%lld) is above high (%lld)", (long long)at->low,
-                       (long long)at->high);
+    return infer_error(c, "low", PL_EARGUMENT, "low (%lld) is above high (%lld)",
+                       (long long)at->low, (long long)at->high);
   return make(c, &at->sizes, PL_I64);
 }
 

@@ -9,7 +9,8 @@ static bool is_index(const pl_operand *o) {
 
 static pl_status check_index(infer *c, int i) {
   if (is_index(c->in[i])) return PL_OK;
-  return infer_error(c, c->op->in[i].name, PL_EDTYPE, "%s must hold integers (i64, i32 or u8), got %s",
+  return infer_error(c, c->op->in[i].name, PL_EDTYPE,
+                     "%s must hold integers (i64, i32 or u8), got %s",
                      c->op->in[i].name, pl_dtype_name(c->in[i]->dtype));
 }
 
@@ -77,7 +78,8 @@ INFER(scatter_add) {
   pl_status s = check_index(c, 2);
   if (s || (s = check_same_dtype(c, 1)) || (s = check_within(c, 2, INFER_ATTRS(scatter_add).axis)))
     return s;
-  if (!shape_equal(c->in[1], c->in[2])) return shape_clash(c, 1, "source must be shaped like index");
+  if (!shape_equal(c->in[1], c->in[2]))
+    return shape_clash(c, 1, "source must be shaped like index");
   infer_like(c->out, c->in[0]);
   return PL_OK;
 }
@@ -86,7 +88,8 @@ INFER(embedding) {
   const pl_operand *weight = c->in[0], *index = c->in[1];
   pl_status s = check_index(c, 1);
   if (s) return s;
-  if (weight->rank != 2) return infer_error(c, "weight", PL_ESHAPE, "weight must be rows x features");
+  if (weight->rank != 2)
+    return infer_error(c, "weight", PL_ESHAPE, "weight must be rows x features");
   if (index->rank == PL_MAX_RANK) return shape_clash(c, 1, "index has too many dimensions");
   infer_like(c->out, index);
   c->out->dtype = weight->dtype;
@@ -98,8 +101,8 @@ INFER(one_hot) {
   pl_status s = check_index(c, 0);
   int64_t classes = INFER_ATTRS(one_hot).classes;
   if (s) return s;
-  if (classes < 1) return infer_error(c, "classes", PL_EARGUMENT, "classes must be at least 1, got %lld",
-                                      (long long)classes);
+  if (classes < 1) return infer_error(c, "classes", PL_EARGUMENT,
+                                      "classes must be at least 1, got %lld", (long long)classes);
   infer_like(c->out, c->in[0]);
   c->out->dtype = PL_I64;
   c->out->sizes[c->out->rank++] = classes;
@@ -117,7 +120,8 @@ INFER(cat) {
     pl_operand expected = *c->in[0];
     if (c->in[i]->rank == expected.rank) expected.sizes[axis] = c->in[i]->sizes[axis];
     if (!shape_equal(&expected, c->in[i]))
-      return infer_error(c, "xs", PL_ESHAPE, "tensor %d of shape %s does not join tensor 1 of shape %s "
+      return infer_error(c, "xs", PL_ESHAPE,
+                         "tensor %d of shape %s does not join tensor 1 of shape %s "
                          "along axis %d", i + 1, shape_text(c->in[i], a), shape_text(c->in[0], b),
                          axis + 1);
     c->out->sizes[axis] += c->in[i]->sizes[axis];
@@ -172,7 +176,8 @@ GRAD(cat) {
   for (int i = 0; i < r->n_in; i++) {
     int64_t length = r->shapes[i].sizes[axis];
     if (r->need[i])
-      r->dx[i] = op1(narrow, dy, .axis = axis, .start = (int32_t)start, .length = length, .step = 1);
+      r->dx[i] = op1(narrow, dy, .axis = axis, .start = (int32_t)start, .length = length,
+                     .step = 1);
     start += length;
   }
 }

@@ -1,6 +1,7 @@
-/* loss.c -- what training minimises. Class targets are positions: the row's base says from where. */
+/* loss.c -- what training minimises. Class targets are positions, counted from the row's base. */
 #include "../rule.h"
 #include <math.h>
+#include <string.h>
 #include "../autograd.h"
 
 static pl_status check_target(infer *c) {
@@ -12,12 +13,14 @@ static pl_status check_target(infer *c) {
   bool fits = x->rank >= 1 && x->rank <= 2 && t->rank == x->rank - 1
            && (x->rank == 1 || t->sizes[0] == x->sizes[0]);
   if (!fits)
-    return infer_error(c, "target", PL_ESHAPE, "%s must be n x classes and target n (%s %s, target %s); "
+    return infer_error(c, "target", PL_ESHAPE,
+                       "%s must be n x classes and target n (%s %s, target %s); "
                        "more dimensions: permute classes last and flatten", c->op->in[0].name,
                        c->op->in[0].name, shape_text(x, a), shape_text(t, b));
   const pl_operand *w = c->in[2];
   if (w && (w->rank != 1 || w->sizes[0] != x->sizes[x->rank - 1]))
-    return infer_error(c, "weight", PL_ESHAPE, "weight must have one element per class (%lld), it is %s",
+    return infer_error(c, "weight", PL_ESHAPE,
+                       "weight must have one element per class (%lld), it is %s",
                        (long long)x->sizes[x->rank - 1], shape_text(w, a));
   return PL_OK;
 }
@@ -34,16 +37,36 @@ INFER(cross_entropy) {
   pl_status s = check_target(c);
   if (s) return s;
   if (!(at->label_smoothing >= 0 && at->label_smoothing <= 1))
-    return infer_error(c, "label_smoothing", PL_EARGUMENT, "label_smoothing must lie in 0..1, got %g",
-                       at->label_smoothing);
+    return infer_error(c, "label_smoothing", PL_EARGUMENT,
+                       "label_smoothing must lie in 0..1, got %g", at->label_smoothing);
   loss_shape(c, at->reduction);
   infer_like(&c->out[1], c->in[1]);
   c->out[1].dtype = c->in[0]->dtype;
   return PL_OK;
 }
 
-INFER(cross_entropy_backward) { infer_like(c->out, c->in[0]); return PL_OK; }
-INFER(nll_loss_backward)      { infer_like(c->out, c->in[0]); return PL_OK; }
+/* The forward's inputs, what it saved for each row, and the gradient of its output. */
+static pl_status backward_shape(infer *c, pl_reduction reduction) {
+  const pl_operand *target = c->in[1];
+  pl_status s = check_target(c);
+  for (int i = 3; i < c->n_in && !s; i++) {
+    const pl_operand *x = c->in[i];
+    bool each = i < c->n_in - 1 || reduction == PL_REDUCTION_NONE;
+    if (x->dtype != c->in[0]->dtype || !(each ? shape_equal(x, target) : x->rank == 0))
+      s = infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s must be %s and %s", c->op->in[i].name,
+                      pl_dtype_name(c->in[0]->dtype), each ? "shaped like target" : "0-d");
+  }
+  if (!s) infer_like(c->out, c->in[0]);
+  return s;
+}
+
+INFER(cross_entropy_backward) {
+  return backward_shape(c, INFER_ATTRS(cross_entropy_backward).reduction);
+}
+
+INFER(nll_loss_backward) {
+  return backward_shape(c, INFER_ATTRS(nll_loss_backward).reduction);
+}
 
 INFER(nll_loss) {
   pl_status s = check_target(c);
@@ -65,11 +88,49 @@ GRAD(nll_loss) {
   D(0) = rule_apply(OP_nll_loss_backward, &back, 4, x);
 }
 
+static const pl_dims last = { 1, { -1 } };
+
+static tensor *ones(const input_shape *s) {
+  pl_full_attrs at = { .sizes = { .n = s->rank }, .dtype = s->dtype };
+  memcpy(at.sizes.size, s->sizes, sizeof at.sizes.size);
+  return rule_apply(OP_full, &at, 1, (tensor *[]){ num(1) });
+}
+
+/* Linear in grad, so its share is the result for a gradient of one. For the logits: a row of the
+** result is s p - (what does not depend on them), p its softmax, and with an endless log_sum p is
+** 0 and the row adds up to -s; the gradient is s p (dy - sum(p dy)), log_sum's part included. */
+GRAD(cross_entropy_backward) {
+  tensor *x[5] = { a, b, r->x[2], r->x[3], r->x[4] };
+  if (r->need[0]) {
+    x[3] = op2(add, r->x[3], num(INFINITY));
+    tensor *minus_s = op1(sum, rule_apply(r->op->id, r->attrs, 5, x), .axes = last, .keepdim = 1);
+    tensor *p = op1(softmax, a, .axis = -1);
+    tensor *centred = op2(sub, op1(sum, op2(mul, p, dy), .axes = last, .keepdim = 1), dy);
+    r->dx[0] = op2(mul, minus_s, op2(mul, p, centred));
+    x[3] = r->x[3];
+  }
+  if (r->need[4]) {
+    x[4] = ones(&r->shapes[4]);
+    tensor *product = op2(mul, dy, rule_apply(r->op->id, r->attrs, 5, x));
+    bool each = ATTRS(cross_entropy_backward).reduction == PL_REDUCTION_NONE;
+    r->dx[4] = each ? op1(sum, product, .axes = last) : op1(sum, product);
+  }
+}
+
+/* Linear in grad: what weighs dy at the targets is nll_loss itself. */
+GRAD(nll_loss_backward) {
+  const pl_nll_loss_backward_attrs *at = r->attrs;
+  tensor *x[3] = { dy, b, r->x[2] };
+  pl_nll_loss_attrs forward = { at->ignore_index, at->reduction, at->base, 0 };
+  D(3) = rule_apply(OP_nll_loss, &forward, 3, x);
+}
+
 /* Losses of two tensors of one shape; broadcasting them is nearly always a mistake. */
 INFER(pair_loss) {
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
   if (!shape_equal(c->in[0], c->in[1]))
-    return infer_error(c, "other", PL_ESHAPE, "prediction of shape %s and target of shape %s differ",
+    return infer_error(c, "other", PL_ESHAPE,
+                       "prediction of shape %s and target of shape %s differ",
                        shape_text(c->in[0], a), shape_text(c->in[1], b));
   infer_like(c->out, c->in[0]);
   if (*(const pl_reduction *)c->attrs != PL_REDUCTION_NONE) c->out->rank = 0;

@@ -53,16 +53,16 @@ GRAD(matmul) {
 static pl_status linear_error(infer *c, const char *argument, const char *why, int64_t got,
                               int64_t want) {
   char x[SHAPE_TEXT], w[SHAPE_TEXT];
-  return infer_error(c, argument, PL_ESHAPE, "%s %lld, weight expects %lld (input %s, weight %s)", why,
-                     (long long)got, (long long)want, shape_text(c->in[0], x),
+  return infer_error(c, argument, PL_ESHAPE, "%s %lld, weight expects %lld (input %s, weight %s)",
+                     why, (long long)got, (long long)want, shape_text(c->in[0], x),
                      shape_text(c->in[1], w));
 }
 
 INFER(linear) {
   const pl_operand *x = c->in[0], *w = c->in[1], *bias = c->in[2];
   if (w->rank != 2)
-    return infer_error(c, "weight", PL_ESHAPE, "weight must be out x in, it has %d dimension%s", w->rank,
-                       w->rank == 1 ? "" : "s");
+    return infer_error(c, "weight", PL_ESHAPE, "weight must be out x in, it has %d dimension%s",
+                       w->rank, w->rank == 1 ? "" : "s");
   if (x->rank == 0) return infer_error(c, "x", PL_ESHAPE, "input is a scalar, expected features");
   if (x->sizes[x->rank - 1] != w->sizes[1])
     return linear_error(c, "x", "input has features", x->sizes[x->rank - 1], w->sizes[1]);

@@ -1,6 +1,7 @@
 /*
 ** norm.c -- normalisation. Mean and 1 / deviation of the forward pass are saved in the input's dtype;
-** the backward rows give the gradients of input, weight and bias in one launch.
+** the backward rows give the gradients of input, weight and bias in one launch. Where backward is
+** recorded itself the same gradients are made of ops, from the input on, so that they have theirs.
 */
 #include "../rule.h"
 #include "../autograd.h"
@@ -78,8 +79,68 @@ INFER(batch_norm_backward) {
   return PL_OK;
 }
 
+/* What a recorded gradient is made of: a, w and dy broadcast; statistics over `axes` of a, or given. */
+typedef struct pieces {
+  pl_dims axes, others;              /* normalised over; summed over for weight and bias */
+  double eps;
+  tensor *w, *mean, *rstd;           /* mean NULL: they follow from a */
+} pieces;
+
+static tensor *mean_over(tensor *t, const pl_dims *axes) {
+  return op1(mean, t, .axes = *axes, .keepdim = 1);
+}
+
+static tensor *sum_over(tensor *t, const pl_dims *axes) {
+  return axes->n ? op1(sum, t, .axes = *axes) : t;
+}
+
+/* dx = rstd (g - mean of g - xhat mean of g xhat) with g = w dy; fixed statistics: rstd g. */
+static void recorded(rule *r, tensor *dy, tensor *a, const pieces *p) {
+  tensor *mean = p->mean ? p->mean : mean_over(a, &p->axes), *centred = op2(sub, a, mean);
+  tensor *rstd = p->rstd;
+  if (!p->mean)
+    rstd = op1(rsqrt, op2(add, mean_over(op1(square, centred), &p->axes), num(p->eps)));
+  tensor *hat = op2(mul, centred, rstd), *g = p->w ? op2(mul, dy, p->w) : dy;
+  if (r->need[0]) {
+    tensor *part = g;
+    if (!p->mean)
+      part = op2(sub, op2(sub, g, mean_over(g, &p->axes)),
+                 op2(mul, hat, mean_over(op2(mul, g, hat), &p->axes)));
+    r->dx[0] = op2(mul, part, rstd);
+  }
+  D(1) = sum_over(op2(mul, dy, hat), &p->others);
+  D(2) = sum_over(dy, &p->others);
+}
+
+/* One value per channel, so that it broadcasts to x. */
+static tensor *per_channel(tensor *t, int rank) {
+  pl_reshape_attrs shape = { .sizes = { .n = rank - 1, .size = { -1 } } };
+  for (int d = 1; d < rank - 1; d++) shape.sizes.size[d] = 1;
+  return t ? rule_apply(OP_reshape, &shape, 1, &t) : NULL;
+}
+
+static bool is_recorded(void) { return context_here()->shared.grad != 0; }
+
+static void batch_norm_recorded(rule *r, tensor *dy, tensor *a, tensor *b) {
+  const pl_batch_norm_attrs *t = r->attrs;
+  int rank = r->shapes[0].rank;
+  pieces p = { .eps = t->eps, .w = per_channel(b, rank) };
+  for (int d = 0; d < rank; d++)
+    if (d != 1) p.axes.dim[p.axes.n++] = d;
+  p.others = p.axes;
+  if (!t->training) {
+    p.mean = per_channel(r->y[1], rank);
+    p.rstd = per_channel(r->y[2], rank);
+  }
+  recorded(r, dy, a, &p);
+}
+
 GRAD(batch_norm) {
   const pl_batch_norm_attrs *t = r->attrs;
+  if (is_recorded()) {
+    batch_norm_recorded(r, dy, a, b);
+    return;
+  }
   tensor *x[5] = { a, b, r->y[1], r->y[2], dy }, *out[3];
   pl_batch_norm_backward_attrs back = { .training = t->training };
   if (!rule_apply_all(OP_batch_norm_backward, &back, 5, x, out)) return;
@@ -143,7 +204,19 @@ INFER(layer_norm_backward) {
   return PL_OK;
 }
 
+static void layer_norm_recorded(rule *r, tensor *dy, tensor *a, tensor *b) {
+  const pl_layer_norm_attrs *t = r->attrs;
+  int rank = r->shapes[0].rank;
+  pieces p = { .axes = t->axes, .eps = t->eps, .w = b };
+  for (int d = 0; d < rank - (t->axes.n ? t->axes.n : rank); d++) p.others.dim[p.others.n++] = d;
+  recorded(r, dy, a, &p);
+}
+
 GRAD(layer_norm) {
+  if (is_recorded()) {
+    layer_norm_recorded(r, dy, a, b);
+    return;
+  }
   tensor *x[5] = { a, b, r->y[1], r->y[2], dy }, *out[3];
   pl_layer_norm_backward_attrs back = { .axes = ATTRS(layer_norm).axes };
   if (!rule_apply_all(OP_layer_norm_backward, &back, 5, x, out)) return;
@@ -160,13 +233,6 @@ INFER(group_norm) {
                        (long long)x->sizes[1], (long long)groups);
   infer_like(c->out, x);
   return PL_OK;
-}
-
-/* One value per channel, so that it broadcasts to x. */
-static tensor *per_channel(tensor *t, int rank) {
-  pl_reshape_attrs shape = { .sizes = { .n = rank - 1, .size = { -1 } } };
-  for (int d = 1; d < rank - 1; d++) shape.sizes.size[d] = 1;
-  return t ? rule_apply(OP_reshape, &shape, 1, &t) : NULL;
 }
 
 COMPOSE(group_norm) {

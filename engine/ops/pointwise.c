@@ -17,8 +17,9 @@ INFER(cast) {
 static pl_status broadcast_error(infer *c, int i) {
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
   return infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s of shape %s and %s of shape %s do not "
-                     "broadcast (sizes must be equal or 1, counted from the last)", c->op->in[0].name,
-                     shape_text(c->in[0], a), c->op->in[i].name, shape_text(c->in[i], b));
+                     "broadcast (sizes must be equal or 1, counted from the last)",
+                     c->op->in[0].name, shape_text(c->in[0], a), c->op->in[i].name,
+                     shape_text(c->in[i], b));
 }
 
 INFER(broadcast) {
@@ -51,6 +52,7 @@ GRAD(neg)        { D(0) = op1(neg, dy); }
 GRAD(abs)        { D(0) = op2(mul, dy, op1(sign, a)); }
 GRAD(square)     { D(0) = op2(mul, dy, op2(mul, a, num(2))); }
 GRAD(relu)       { D(0) = op2(relu_backward, y, dy); }
+GRAD(relu_backward) { D(1) = op2(relu_backward, a, dy); }
 GRAD(exp)        { D(0) = op2(mul, dy, y); }
 GRAD(expm1)      { D(0) = op2(mul, dy, op2(add, y, num(1))); }
 GRAD(log)        { D(0) = op2(div, dy, a); }

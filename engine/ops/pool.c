@@ -145,3 +145,28 @@ GRAD(avg_pool2d) {
 GRAD(adaptive_avg_pool2d) {
   D(0) = op1(adaptive_avg_pool2d_backward, dy, .sizes = plane_of(&r->shapes[0]));
 }
+
+GRAD(adaptive_avg_pool2d_backward) {
+  D(0) = op1(adaptive_avg_pool2d, dy, .sizes = plane_of(&r->shapes[0]));
+}
+
+GRAD(avg_pool2d_backward) {
+  const pl_avg_pool2d_backward_attrs *t = r->attrs;
+  D(0) = op1(avg_pool2d, dy, .kernel = t->kernel, .stride = t->stride, .padding = t->padding,
+             .ceil_mode = t->ceil_mode, .count_include_pad = t->count_include_pad);
+}
+
+/* Picked from where the largest elements were: planes as rows, positions in them. */
+GRAD(max_pool2d_backward) {
+  const input_shape *small = &r->shapes[0];
+  const pl_sizes *plane = &ATTRS(max_pool2d_backward).sizes;
+  int64_t size = small->sizes[small->rank - 2] * small->sizes[small->rank - 1];
+  int64_t large = pl_sizes_at(plane, 0) * pl_sizes_at(plane, 1);
+  pl_reshape_attrs back = { .sizes = { .n = small->rank } };
+  for (int d = 0; d < small->rank; d++) back.sizes.size[d] = small->sizes[d];
+  if (!r->need[0]) return;
+  tensor *rows = op1(reshape, dy, .sizes = { 2, { -1, large } });
+  tensor *position = op1(reshape, b, .sizes = { 2, { -1, size } });
+  tensor *picked = op2(gather, rows, position, .axis = 1, .base = 0);
+  r->dx[0] = rule_apply(OP_reshape, &back, 1, &picked);
+}

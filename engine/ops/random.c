@@ -5,7 +5,8 @@
 
 INFER(dropout) {
   double p = INFER_ATTRS(dropout).p;
-  if (!(p >= 0 && p <= 1)) return infer_error(c, "p", PL_EARGUMENT, "p must lie in 0..1, got %g", p);
+  if (!(p >= 0 && p <= 1))
+    return infer_error(c, "p", PL_EARGUMENT, "p must lie in 0..1, got %g", p);
   infer_like(&c->out[0], c->in[0]);
   infer_like(&c->out[1], c->in[0]);
   c->out[1].dtype = PL_BOOL;

@@ -27,7 +27,8 @@ static pl_status refuse_empty(infer *c, const pl_dims *axes) {
   pl_status s = infer_mask(c, "axes", axes, x->rank, mask);
   for (int i = 0; i < x->rank && !s; i++)
     if (mask[i] && x->sizes[i] == 0)
-      s = infer_error(c, "x", PL_ESHAPE, "dimension %d is empty, so there is no element to pick", i + 1);
+      s = infer_error(c, "x", PL_ESHAPE, "dimension %d is empty, so there is no element to pick",
+                      i + 1);
   return s;
 }
 
@@ -104,7 +105,7 @@ static pl_sizes sizes_of(const input_shape *s) {
   return sizes;
 }
 
-/* The input's sizes with 1 where it was reduced: what a reduced tensor must be to broadcast back. */
+/* The input's sizes with 1 where it was reduced: the shape from which it broadcasts back. */
 static tensor *with_dims(rule *r, tensor *t, const pl_dims *axes) {
   const input_shape *x = &r->shapes[0];
   pl_reshape_attrs at = { .sizes = sizes_of(x) };

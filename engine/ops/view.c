@@ -91,7 +91,8 @@ INFER(flatten) {
   if (first < 0) return infer_axis_error(c, "first", at->first, x->rank);
   if (last < 0) return infer_axis_error(c, "last", at->last, x->rank);
   if (first > last)
-    return infer_error(c, "first", PL_EARGUMENT, "first (%d) comes after last (%d)", first + 1, last + 1);
+    return infer_error(c, "first", PL_EARGUMENT, "first (%d) comes after last (%d)", first + 1,
+                       last + 1);
   c->out->dtype = x->dtype;
   c->out->rank = 0;
   int64_t joined = 1;
@@ -109,7 +110,8 @@ INFER(permute) {
   const pl_operand *x = c->in[0];
   bool mask[PL_MAX_RANK];
   if (axes->n != x->rank)
-    return infer_error(c, "axes", PL_EARGUMENT, "%d axes given for %d dimensions", axes->n, x->rank);
+    return infer_error(c, "axes", PL_EARGUMENT, "%d axes given for %d dimensions", axes->n,
+                       x->rank);
   pl_status s = infer_mask(c, "axes", axes, x->rank, mask);
   if (s) return s;
   *c->out = *x;
@@ -148,7 +150,8 @@ INFER(expand) {
     fits &= like.sizes[i] >= 0 && (have == like.sizes[i] || have == 1);
   }
   if (!fits)
-    return infer_error(c, "sizes", PL_ESHAPE, "%s cannot expand to %s (only dimensions of size 1 repeat)",
+    return infer_error(c, "sizes", PL_ESHAPE,
+                       "%s cannot expand to %s (only dimensions of size 1 repeat)",
                        shape_text(x, a), shape_text(&like, b));
   shape_expand(x, &like, c->out);
   return PL_OK;
@@ -164,7 +167,8 @@ INFER(narrow) {
   int64_t last = start + (at->length - 1) * at->step;
   if (at->length < 0 || start < 0 || (at->length > 0 && last >= n) || start > n)
     return infer_error(c, "length", PL_ESHAPE, "%lld positions from %lld do not lie in 1..%lld of "
-                       "dimension %d", (long long)at->length, (long long)start + 1, (long long)n, axis + 1);
+                       "dimension %d", (long long)at->length, (long long)start + 1, (long long)n,
+                       axis + 1);
   *c->out = *x;
   c->out->sizes[axis] = at->length;
   c->out->strides[axis] = x->strides[axis] * at->step;
@@ -302,7 +306,8 @@ GRAD(write_view) {
 COMPOSE(write_view) {
   const pl_write_view_attrs *at = r->attrs;
   tensor *y = op1(copy, a);
-  tensor *region = op1(as_strided, y, .sizes = at->sizes, .strides = at->strides, .offset = at->offset);
+  tensor *region = op1(as_strided, y, .sizes = at->sizes, .strides = at->strides,
+                       .offset = at->offset);
   if (!region) return;
   pl_status s = tensor_assign(region, b);
   if (s) rule_fail(s);

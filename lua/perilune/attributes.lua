@@ -127,7 +127,9 @@ local function parse_fields(fields, defaults)
     list[#list + 1] = { name = name, type = kind }
     by_name[name] = list[#list]
   end
-  for name, text in defaults:gmatch "([%w_]+)=(%S+)" do by_name[name].default = parse_default(text) end
+  for name, text in defaults:gmatch "([%w_]+)=(%S+)" do
+    by_name[name].default = parse_default(text)
+  end
   return list, by_name
 end
 
@@ -178,7 +180,8 @@ local function set_positional(at, op, fields, by_name, arguments, n)
       set_named(at, op, by_name, fields, value, set)
       i = i + 1
     elseif not field then
-      errors.raise("argument", ("%s: argument %s is too much"):format(op, tostring(value)), { op = op })
+      errors.raise("argument", ("%s: argument %s is too much"):format(op, tostring(value)),
+        { op = op })
     else
       if is_vector(field) and type(value) == "number" then
         value, i = take_numbers(arguments, i)

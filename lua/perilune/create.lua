@@ -36,7 +36,8 @@ local function sizes_and_options(name, ...)
   for i = 1, n do
     local value = arguments[i]
     if type(value) == "number" then sizes[#sizes + 1] = value
-    elseif is_list(value) and (value[1] ~= nil or (i == 1 and next(value) == nil)) then sizes = value
+    elseif is_list(value) and (value[1] ~= nil or (i == 1 and next(value) == nil)) then
+      sizes = value
     elseif is_list(value) then options = value
     else
       errors.raise("argument", ("%s: sizes must be integers, got %s"):format(name, type(value)))
@@ -74,8 +75,8 @@ local function make(sizes, dtype, name)
     errors.raise("shape", ("%s: %d dimensions, at most 8 are possible"):format(name, #sizes))
   end
   for i = 1, #sizes do shape_out[i - 1] = sizes[i] end
-  local status = C.pl_tensor_empty(state.device, tensor.dtype_number(dtype, name), #sizes, shape_out,
-    handle_out)
+  local status = C.pl_tensor_empty(state.device, tensor.dtype_number(dtype, name), #sizes,
+    shape_out, handle_out)
   if status ~= 0 then ops.fail(status) end
   return tensor.wrap(handle_out[0])
 end
@@ -86,9 +87,18 @@ function create.empty(...)
   return finish(make(sizes, options.dtype or "f32", "empty"), options)
 end
 
-function create.zeros_like(t, options) return create.zeros(t.shape, options or { dtype = t.dtype }) end
-function create.ones_like(t, options) return create.ones(t.shape, options or { dtype = t.dtype }) end
-function create.empty_like(t, options) return create.empty(t.shape, options or { dtype = t.dtype }) end
+function create.zeros_like(t, options)
+  return create.zeros(t.shape, options or { dtype = t.dtype })
+end
+
+function create.ones_like(t, options)
+  return create.ones(t.shape, options or { dtype = t.dtype })
+end
+
+function create.empty_like(t, options)
+  return create.empty(t.shape, options or { dtype = t.dtype })
+end
+
 function create.full_like(t, value) return create.full(t.shape, value, { dtype = t.dtype }) end
 
 -- ---- from Lua values ----
@@ -199,7 +209,9 @@ function create.arange(first, last, step, options)
   step = step or 1
   options = check.call(OPTIONS, "arange", options or {})
   for _, number in ipairs { first, last, step } do
-    if type(number) ~= "number" then errors.raise("argument", "arange: the bounds must be numbers") end
+    if type(number) ~= "number" then
+      errors.raise("argument", "arange: the bounds must be numbers")
+    end
   end
   if step == 0 then errors.raise("argument", "arange: the step must not be 0") end
   local length = math.max(0, math.floor((last - first) / step + 1e-9) + 1)

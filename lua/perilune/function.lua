@@ -54,7 +54,8 @@ local function fill_handles(label, buffer, list, n)
   for i = 1, n do
     local value = list[i]
     if value ~= nil and not tensor.is_tensor(value) then
-      errors.raise("argument", ("%s: value %d must be a tensor, got %s"):format(label, i, type(value)))
+      errors.raise("argument", ("%s: value %d must be a tensor, got %s"):format(label, i,
+        type(value)))
     end
     buffer[i - 1] = value and value._h or 0
   end
@@ -87,7 +88,9 @@ function Function:__call(...)
   local ctx = setmetatable({ kept = {} }, Context)
   local name = class.name_of(self)
   local outputs = { context.no_grad(self.forward, self, ctx, ...) }
-  if not (context.grad_enabled() and any_requires_grad(inputs, n_in)) then return unpack(outputs) end
+  if not (context.grad_enabled() and any_requires_grad(inputs, n_in)) then
+    return unpack(outputs)
+  end
   as_outputs(name, outputs, inputs, n_in)
   local tensors = {}
   for i = 1, n_in do tensors[i] = tensor.is_tensor(inputs[i]) and inputs[i] or nil end

@@ -63,7 +63,8 @@ local function describe(id)
     has_lists = info.list_count > 0,
   }
   local list = attributes.declare(row.name, ffi.string(info.fields), ffi.string(info.defaults))
-  row.attributes, row.fill, row.defaults, row.new_attributes = list, list.fill, list.defaults, list.new
+  row.attributes, row.fill = list, list.fill
+  row.defaults, row.new_attributes = list.defaults, list.new
   return row
 end
 
@@ -103,7 +104,8 @@ local info = ffi.new "pl_tensor_info"
 local function stale_message(row, name, t)
   local made = t._op and ops.list[t._op + 1]
   return ("%s: %s was made by '%s' inside a scope that has closed; :keep() it there, or read it"
-    .. " with :item()"):format(row and row.name or "tensor", name, made and made.name or "a function")
+    .. " with :item()"):format(row and row.name or "tensor", name,
+      made and made.name or "a function")
 end
 
 local function is_stale(value)
@@ -120,7 +122,9 @@ local function fail(status, row, ...)
     local inputs = { ... }
     for i = 1, select("#", ...) do
       local value = inputs[i]
-      if is_stale(value) then engine.raise(status, stale_message(row, input_name(row, i), value)) end
+      if is_stale(value) then
+        engine.raise(status, stale_message(row, input_name(row, i), value))
+      end
       if type(value) == "table" and getmetatable(value) == nil then
         for _, item in ipairs(value) do
           if is_stale(item) then
@@ -293,7 +297,8 @@ local function compile(row, source)
   local environment = {
     C = C, state = state, Tensor = Tensor, own = function(t) return own(t) end, buffer = buffer,
     out = handle_out, ops = ops, collect = collect, fail = fail, row = row, type = type,
-    not_a_tensor = not_a_tensor, too_many = too_many, fill = row.fill, defaults = row.defaults,
+    not_a_tensor = not_a_tensor, too_many = too_many, fill = row.fill or false,
+    defaults = row.defaults or false,
     EMEMORY = tonumber(C.PL_EMEMORY), setmetatable = setmetatable, getmetatable = getmetatable,
   }
   local names, values = {}, {}

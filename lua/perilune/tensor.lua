@@ -1,6 +1,6 @@
---- Tensors: a Lua table with a handle (_h), the id of the op that made it (_op) and, outside scopes,
--- a reference whose finalizer gives it back (_ref). Methods are the rows of the op table and what
--- is written here; properties are computed on reading.
+--- Tensors: a Lua table with a handle (_h), the id of the op that made it (_op) and, outside
+-- scopes, a reference whose finalizer gives it back (_ref). Methods are the rows of the op table
+-- and what is written here; properties are computed on reading.
 
 local ffi = require "ffi"
 local engine = require "perilune.engine"
@@ -134,7 +134,7 @@ function methods.is_contiguous(t) return describe(t).is_dense ~= 0 end
 --- How often the storage was updated.
 function methods.version(t) return tonumber(describe(t).version) end
 
---- A pointer to the first element, typed; host devices only. Hold the tensor as long as the pointer.
+--- A pointer to the first element, typed; host devices only. Hold the tensor while you use it.
 function methods.data_ptr(t)
   local out = ffi.new "void *[1]"
   check(C.pl_tensor_data(t._h, out), t, "data_ptr")
@@ -325,7 +325,8 @@ function methods.cpu(t) return methods.to(t, "cpu") end
 --- A matrix transposed.
 function methods.t(t)
   if describe(t).rank ~= 2 then
-    errors.raise("shape", ("t: the tensor has %d dimensions, t() takes matrices; use :transpose(a, b)")
+    errors.raise("shape",
+      ("t: the tensor has %d dimensions, t() takes matrices; use :transpose(a, b)")
       :format(info.rank), { op = "t" })
   end
   return t:transpose(1, 2)
@@ -350,7 +351,9 @@ local backward = require "perilune.backward"
 function methods.backward(t, gradient, options)
   if gradient ~= nil and not is_tensor(gradient) then gradient, options = nil, gradient end
   local status = backward(t._h, gradient and gradient._h or 0, options)
-  if status ~= 0 then ops.fail(status, { name = "backward", inputs = { { name = "the tensor" } } }, t) end
+  if status ~= 0 then
+    ops.fail(status, { name = "backward", inputs = { { name = "the tensor" } } }, t)
+  end
 end
 
 -- ---- indexing ----

@@ -257,6 +257,17 @@ describe("Batches made in C", function()
     assert.same({ { 17 + 18 + 19 + 20 }, { -(17 + 18 + 19 + 20) } }, w.grad:totable())
   end)
 
+  it("are written to devices without host memory", function()
+    local loader = data.DataLoader(dataset(7), { batch_size = 3, device = "null" })
+    local next_batch, pass = loader:batches()
+    for _, rows in ipairs { 3, 3, 1 } do
+      local batch = next_batch(pass)
+      assert.equal("null", batch[1].device)
+      assert.same({ rows, 2 }, batch[1].shape)
+      assert.same({ rows }, batch[2].shape)
+    end
+  end)
+
   it("are the same with a thread that fills ahead", function()
     local function all(prefetch)
       local loader = data.DataLoader(dataset(100), { batch_size = 3, shuffle = true, seed = 1,
@@ -313,7 +324,7 @@ describe("Batches made in Lua", function()
     return next_batch(pass)
   end
 
-  it("collate integers to i64, other numbers to f32, booleans to bool, tensors to a stack", function()
+  it("collate integers to i64, other numbers to f32, booleans to bool, stack tensors", function()
     local batch = first(loader_of {
       { whole = 1, part = 0.5, flag = true, name = "a", row = pl.tensor { 1, 2 } },
       { whole = 2, part = 3, flag = false, name = "b", row = pl.tensor { 3, 4 } },
@@ -332,13 +343,14 @@ describe("Batches made in Lua", function()
 
   it("stack scalars and views that are not contiguous", function()
     local matrix = pl.tensor { { 1, 2 }, { 3, 4 } }
-    assert.same({ { 1, 3 }, { 2, 4 } }, first(loader_of { matrix:t()[1], matrix:t()[2] })[1]:totable())
+    local columns = first(loader_of { matrix:t()[1], matrix:t()[2] })[1]
+    assert.same({ { 1, 3 }, { 2, 4 } }, columns:totable())
     assert.same({ 4, 1 }, first(loader_of { matrix[{ 2, 2 }], matrix[{ 1, 1 }] })[1]:totable())
   end)
 
   it("say which samples do not go together", function()
-    fails("shape", "field '1' is a tensor of shape 2 in sample 1 of the batch and a tensor of shape 3"
-      .. " in sample 2; give a collate_fn", first, loader_of { pl.ones(2), pl.ones(3) })
+    fails("shape", "field '1' is a tensor of shape 2 in sample 1 of the batch and a tensor of"
+      .. " shape 3 in sample 2; give a collate_fn", first, loader_of { pl.ones(2), pl.ones(3) })
     fails("argument", "field '1' is a number in sample 1 of the batch and 'x' in sample 2", first,
       loader_of { 1, "x" })
     fails("argument", "field 'b' is missing in sample 2", first,

@@ -10,7 +10,7 @@
 
 enum { N = 3, H = 5, W = 4, HEADER = 16, PLAIN = HEADER + N * H * W, ROOM = 4096 };
 
-static char folder[] = "/tmp/perilune_idx_XXXXXX", path[64];
+static char folder[] = P_tmpdir "/perilune_idx_XXXXXX", path[64];
 
 static void write_file(const uint8_t *bytes, size_t n) {
   FILE *file = fopen(path, "wb");
@@ -176,7 +176,8 @@ static void test_noise(const uint8_t *plain, const uint8_t *zipped, size_t size)
     size_t n = round % 2 ? sizeof bytes : size < sizeof bytes ? size : sizeof bytes;
     for (size_t i = 0; i < n; i++) {
       state = state * 1664525u + 1013904223u;
-      bytes[i] = (state >> 24) % 8 ? (i < PLAIN ? from[i < size ? i : 0] : 0) : (uint8_t)(state >> 16);
+      uint8_t right = i < PLAIN ? from[i < size ? i : 0] : 0;
+      bytes[i] = (state >> 24) % 8 ? right : (uint8_t)(state >> 16);
     }
     bool same;
     write_file(bytes, n);

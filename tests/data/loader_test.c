@@ -224,7 +224,7 @@ static void wrong_buffers(void) {
 
 /* The file is gone when the thread comes to read it. */
 static void thread_fails(void) {
-  char path[] = "/tmp/perilune_loader_XXXXXX";
+  char path[] = P_tmpdir "/perilune_loader_XXXXXX";
   const uint8_t bytes[] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3};
   int fd = mkstemp(path);
   CHECK(write(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes);

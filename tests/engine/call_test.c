@@ -1,4 +1,4 @@
-/* call_test.c -- calls from outside: wrong arguments, limits, interrupts, devices, random numbers. */
+/* call_test.c -- calls from outside: bad arguments, limits, interrupts, devices, random numbers. */
 #include "engine_unit.h"
 #include "philox.h"
 

@@ -1,5 +1,5 @@
 /*
-** engine_unit.h -- what the engine's C units share: checks that count, and ops by name. Units use the
+** engine_unit.h -- what the engine's C units share: checks that count, ops by name. Units use the
 ** public API only; a failed check prints its line and the engine's sentence, and main answers 1.
 */
 #pragma once

@@ -1,4 +1,4 @@
-/* pool_test.c -- a device's memory is reused: steps of one shape allocate nothing after the first. */
+/* pool_test.c -- a device's memory is reused: steps of one shape allocate only in the first. */
 #include "engine_unit.h"
 
 static pl_memory memory(void) {

@@ -1,4 +1,4 @@
-/* scope_test.c -- scopes own what is made inside them; handles of the dead are stale, never wild. */
+/* scope_test.c -- scopes own what is made in them; handles of the dead are stale, never wild. */
 #include "engine_unit.h"
 
 static int32_t scope_new(void) {

@@ -4,7 +4,7 @@
 package.path = "./tests/host/?.lua;" .. package.path
 local process = require "process"
 
-local build_packages = "gcc libc6-dev make cmake pkg-config libopenblas-openmp-dev libedit-dev " ..
+local build_packages = "gcc libc6-dev make cmake pkg-config libedit-dev " ..
   "libdeflate-dev lua-filesystem"
 local luajit2 = " luajit2 libluajit2-5.1-2 libluajit2-5.1-dev"
 local data = " dataset-fashion-mnist"

@@ -245,6 +245,51 @@ function check.gradient(row, sample, layout)
   end
 end
 
+--- The gradient of one input of a call, recorded so that it can be differentiated again. The
+-- result is squared, so that the gradient that comes back to the op depends on the inputs too.
+local function first_gradient(row, attributes, arrays, options, which)
+  local tensors = case.each(arrays, function(x) return case.tensor(x) end)
+  local found = leaves(arrays, tensors, options.constant)
+  if #found == 0 then return found end
+  for _, leaf in ipairs(found) do leaf[2]:requires_grad_(true) end
+  local y = check.call(row, tensors, attributes):to("f64"):square()
+  y:backward(case.tensor(cotangent(y.shape)), { create_graph = true })
+  return found, found[which] and found[which][2].grad
+end
+
+--- Second derivatives: the gradient of a weighed sum of the first gradient of input `which`,
+-- against differences of that gradient.
+function check.second(row, sample, which)
+  local attributes, options = sample[2] or {}, sample[3] or {}
+  local arrays = case.fill(sample[1], "f64")
+  local what = describe(row, attributes, "second derivative from input " .. which)
+  pl.scope(function()
+    local found, gradient = first_gradient(row, attributes, arrays, options, which)
+    if not gradient then return end
+    local weights = cotangent(gradient.shape)
+    for _, leaf in ipairs(found) do leaf[2].grad = nil end
+    if gradient.requires_grad then gradient:backward(case.tensor(weights)) end
+    local function weighed_gradient()
+      local _, g = first_gradient(row, attributes, arrays, options, which)
+      return weighed(case.read(g), weights)
+    end
+    for i, leaf in ipairs(found) do
+      local h, x, grad = 1e-5, leaf[1], leaf[2].grad
+      local got = grad and case.read(grad) or array.build(x.shape, function() return 0 end)
+      for k, v in ipairs(x.data) do
+        x.data[k] = v + h
+        local up = weighed_gradient()
+        x.data[k] = v - h
+        local down = weighed_gradient()
+        x.data[k] = v
+        local want = (up - down) / (2 * h)
+        assert(close(got.data[k], want, 1e-5), ("%s to input %d: element %d is %.9g, expected %.9g")
+          :format(what, i, k, got.data[k], want))
+      end
+    end
+  end)
+end
+
 -- ---- errors ------------------------------------------------------------------------------------
 
 local kinds = { argument = true, shape = true, dtype = true, device = true }

@@ -2,6 +2,7 @@
 -- kernels, dense and strided. Prints the failures; exit code 0 means none.
 
 package.path = "./lua/?.lua;./lua/?/init.lua;" .. package.path
+require("perilune.strict").on()   -- as in scripts: the generated functions read no global
 local ops = require "perilune.ops"
 local check = require "tests.ops.check"
 local samples = require "tests.ops.samples"

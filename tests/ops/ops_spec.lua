@@ -91,6 +91,18 @@ for _, row in ipairs(ops.list) do
       end)
     end
 
+    if row.differentiable and not row.flags.random then
+      it("has the second derivatives its gradient's differences have", function()
+        local tried = 0
+        each(row, function(sample)
+          local o = options(sample)
+          if o.grad == false or o.second == false or tried == 4 then return end
+          tried = tried + 1
+          for which = 1, 2 do check.second(row, sample, which) end
+        end)
+      end)
+    end
+
     it("refuses what makes no sense and says its name", function()
       for i, sample in ipairs(samples[row.name] or {}) do
         if options(sample).wrong then

@@ -6,8 +6,9 @@
 --   positions(shape, n)        1..n; { ... } as n gives the values
 --   list{ ... }                for a starred input; false: an optional one left out
 -- Options: dense = true (only dense inputs make sense), wrong = true (the call must fail),
--- floats = true (no integer dtypes), grad = false (values only),
--- ties = false (no gradient where elements are equal), constant = { [3] = true } (input 3 has none).
+-- floats = true (no integer dtypes), grad = false (values only), second = false (differences do
+-- not give the second derivative), ties = false (no gradient where elements are equal),
+-- constant = { [3] = true } (input 3 has no gradient), tolerance = how far values may be off.
 
 local function x(shape, low, high) return { shape = shape, low = low or -2, high = high or 2 } end
 local function few(shape) return { shape = shape, few = true } end
@@ -155,15 +156,15 @@ local function class_loss(extra)
 end
 
 --- The gradient rows of losses: what the forward got, its saved values, and a gradient.
-local function class_loss_backward(saved)
+local function class_loss_backward(saved, smoothing, constant)
   local cases = {}
   for _, reduction in ipairs{ "mean", "sum", "none" } do
     for _, weight in ipairs{ false, true } do
       local inputs = { x{ 4, 3 }, positions({ 4 }, { 1, 3, -100, 2 }), weight and x({ 3 }, 0.5, 2) }
       for _, input in ipairs(saved) do inputs[#inputs + 1] = input end
       inputs[#inputs + 1] = x(reduction == "none" and { 4 } or {})
-      cases[#cases + 1] =
-        { inputs, { reduction = reduction }, { dense = true, tolerance = 1e-5 } }
+      cases[#cases + 1] = { inputs, { reduction = reduction, label_smoothing = smoothing },
+        { dense = true, constant = constant, second = false } }
     end
   end
   return cases
@@ -229,7 +230,8 @@ local samples = {
   leaky_relu = unary(-2, 2, { slope = 0.25 }), elu = unary(-2, 2, { alpha = 0.5 }),
   clamp = unary(-2, 2, { min = -1, max = 1 }), isfinite = unary(), logical_not = { { { few{ 2,
     3 } } } },
-  cast = { { { x{ 2, 3 } }, { dtype = "f64" } }, { { x{ 2, 3 } }, { dtype = "f32" } },
+  cast = { { { x{ 2, 3 } }, { dtype = "f64" } },
+    { { x{ 2, 3 } }, { dtype = "f32" }, { second = false } },
     { { x{ 37 } }, { dtype = "i32" }, { grad = false } },
     { { x{} }, { dtype = "i64" }, { grad = false } },
     { { x{ 0, 2 } }, { dtype = "i64" }, { grad = false } },
@@ -245,7 +247,7 @@ local samples = {
   where = { { { mask{ 2, 3 }, x{ 2, 3 }, x{ 2, 3 } } }, { { mask{ 2, 1 }, x{ 3 }, x{} } },
     { { mask{ 37 }, x{ 37 }, x{ 37 } } }, { { mask{ 0 }, x{ 0 }, x{} } }, { { mask{}, x{}, x{} } },
     { { mask{ 2 }, x{ 2, 3 }, x{ 3 } }, nil, { wrong = true } } },
-  relu_backward = binary(),
+  relu_backward = binary(-2, 2, { constant = { true } }),
 
   sum = reduce(), mean = reduce(), prod = reduce(0.5, 1.5), any = reduce(), all = reduce(),
   max = reduce(-2, 2, false, { ties = false }), min = reduce(-2, 2, false, { ties = false }),
@@ -335,8 +337,9 @@ local samples = {
 
   cross_entropy = class_loss{ { label_smoothing = 0.125 }, { label_smoothing = 0.5,
     ignore_index = 3 } },
-  nll_loss = class_loss(), nll_loss_backward = class_loss_backward{},
-  cross_entropy_backward = class_loss_backward{ { shape = { 4 }, log_sum_of = 1 } },
+  nll_loss = class_loss(), nll_loss_backward = class_loss_backward({}, nil, { true, [3] = true }),
+  cross_entropy_backward = class_loss_backward({ { shape = { 4 }, log_sum_of = 1 } }, 0.25,
+    { [3] = true }),
   mse_loss = pair_loss(), l1_loss = pair_loss(), huber_loss = pair_loss(-2, 2, { delta = 0.75 }),
   bce_with_logits = pair_loss(0.1, 0.9),
 
@@ -364,7 +367,8 @@ local samples = {
 
   sgd_step = sgd(), total_norm = { { { list{ x{ 2, 3 }, x{ 37 }, x{} } } },
     { { list{ x{ 3000 } } } } },
-  scale_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, number(0.5, "same") }, nil, { dense = true } } },
+  scale_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, number(0.5, "same") }, nil,
+    { dense = true } } },
 }
 
 -- Families with samples of their own.

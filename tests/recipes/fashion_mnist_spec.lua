@@ -93,7 +93,7 @@ describe("recipes/fashion_mnist.lua", function()
 
   it("ends at the next update after Ctrl-C, with 130", function()
     local code, _, err = run("--limit 500 --epochs 1000000 --quiet",
-      "timeout --preserve-status -s INT 1 ")
+      "timeout --foreground --preserve-status -s INT 1 ")
     assert.are.equal(130, code)
     assert.truthy(err:find("interrupted in epoch %d+ after update %d+; no state was saved\n$"), err)
     assert.are.equal(1, select(2, err:gsub("\n", "")), err)

@@ -255,7 +255,8 @@ describe("Trainer with a seed", function()
   local function losses(seed, threads, burn)
     pl.engine.set_threads(threads or 1)
     pl.manual_seed(seed)
-    local model = nn.Sequential{ nn.Linear(20, 64), nn.ReLU(), nn.Dropout{ p = 0.2 }, nn.Linear(64, 5) }
+    local model = nn.Sequential{ nn.Linear(20, 64), nn.ReLU(), nn.Dropout{ p = 0.2 }, nn.Linear(64,
+      5) }
     local targets = {}
     for i = 1, 96 do targets[i] = i % 5 + 1 end
     local set = data.TensorDataset(pl.randn(96, 20), pl.tensor(targets, { dtype = "i64" }))
@@ -381,7 +382,8 @@ describe("A loss that is not finite", function()
     local ok, err = explode(true)
     assert.is_false(ok)
     assert.are.same({ "log", 1, 3 }, { err.op, err.epoch, err.update })
-    assert.truthy(err.message:find("^detect_anomaly %(epoch 1, update 3%): Faulty '2'"), err.message)
+    assert.truthy(err.message:find("^detect_anomaly %(epoch 1, update 3%): Faulty '2'"),
+      err.message)
     assert.is_true(explode(false))
   end)
 

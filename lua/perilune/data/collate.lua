@@ -27,8 +27,8 @@ local function check_same(values, key)
   for i = 2, #values do
     local value = values[i]
     if not tensor.is_tensor(value) or not same_shape(first, value) then
-      errors.raise("shape", ("collate: field '%s' is %s in sample 1 of the batch and %s in sample %d;"
-        .. " give a collate_fn that pads them"):format(tostring(key), check.describe(first),
+      errors.raise("shape", ("collate: field '%s' is %s in sample 1 of the batch and %s in sample"
+        .. " %d; give a collate_fn that pads them"):format(tostring(key), check.describe(first),
         check.describe(value), i))
     end
   end
@@ -68,7 +68,8 @@ local function join(values, key)
   return values
 end
 
---- @param samples list of tables with the same keys: { image, label } or { input =, target = }
+--- Make a batch of samples.
+-- @param samples list of tables with the same keys: { image, label } or { input =, target = }
 -- @return a batch with these keys
 local function collate(samples)
   local out = {}
@@ -77,8 +78,8 @@ local function collate(samples)
     for i, sample in ipairs(samples) do
       values[i] = sample[key]
       if values[i] == nil then
-        errors.raise("argument", ("collate: field '%s' is missing in sample %d of the batch"):format(
-          tostring(key), i))
+        errors.raise("argument", ("collate: field '%s' is missing in sample %d of the batch")
+          :format(tostring(key), i))
       end
     end
     out[key] = join(values, key)

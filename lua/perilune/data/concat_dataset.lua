@@ -13,10 +13,13 @@ ConcatDataset.options = {
 
 function ConcatDataset:init(o)
   o = ConcatDataset:check(o)
-  if #o.datasets == 0 then errors.raise("argument", "ConcatDataset: give it one dataset or more") end
+  if #o.datasets == 0 then
+    errors.raise("argument", "ConcatDataset: give it one dataset or more")
+  end
   for k, dataset in ipairs(o.datasets) do
     if type(dataset) ~= "table" or not (dataset.get and dataset.size) then
-      errors.raise("argument", ("ConcatDataset: entry %d is no dataset, it lacks get or size"):format(k))
+      errors.raise("argument", ("ConcatDataset: entry %d is no dataset, it lacks get or size")
+        :format(k))
     end
   end
   self.datasets, self.classes = o.datasets, o.datasets[1].classes

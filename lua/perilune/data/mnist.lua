@@ -63,7 +63,8 @@ function MNIST:size()
   return self.samples:size()
 end
 
---- @return f32 image in [0, 1], of rows x columns; label from 1, a number
+--- Sample i.
+-- @return f32 image in [0, 1], of rows x columns; label from 1, a number
 function MNIST:get(i)
   self:check_position(i)
   local image, label = self.samples:read(i)

@@ -1,4 +1,4 @@
---- random_split(dataset, { 55000, 5000 }): subsets that share no sample, drawn with `pl.manual_seed`.
+--- random_split(dataset, { 55000, 5000 }): subsets that share no sample, drawn at random.
 
 local check = require "perilune.check"
 local errors = require "perilune.errors"
@@ -9,7 +9,7 @@ local positions = require "perilune.data.positions"
 
 local options = {
   { "dataset", type = "table", required = true, doc = "what to split" },
-  { "sizes", type = "list", required = true, doc = "how many samples each part gets, or fractions" },
+  { "sizes", type = "list", required = true, doc = "samples of each part, or fractions" },
   { "seed", type = "integer", doc = "draw from this seed instead of pl.manual_seed's" },
 }
 

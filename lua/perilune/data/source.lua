@@ -106,7 +106,8 @@ local function wrap(handle, names)
   return self
 end
 
---- @param given list of fields: { tensor or rows, cast = dtype, divide = number, add = number,
+--- Make a source of fields.
+-- @param given list of fields: { tensor or rows, cast = dtype, divide = number, add = number,
 --   name = string }; all must have as many rows
 function Source:init(given)
   local fields = ffi.new("pl_field[?]", math.max(#given, 1))

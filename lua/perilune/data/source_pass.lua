@@ -80,11 +80,16 @@ local function prepare(self, slot, rows)
   return views
 end
 
+local function row_bytes(field)
+  local elements = 1
+  for _, size in ipairs(field.shape) do elements = elements * size end
+  return elements * C.pl_dtype_size(attributes.dtypes[field.dtype])
+end
+
 local function write_staged(self, slot, rows, views)
   for k = 1, #views.fields do
-    local staging, whole = self.staging[slot][k], self.whole[slot][k]
-    local bytes = whole:numel() / self.max_rows * rows * C.pl_dtype_size(attributes.dtypes[whole.dtype])
-    check(C.pl_tensor_write(views.fields[k]._h, staging, bytes))
+    local bytes = rows * row_bytes(self.source.fields[k])
+    check(C.pl_tensor_write(views.fields[k]._h, self.staging[slot][k], bytes))
   end
 end
 

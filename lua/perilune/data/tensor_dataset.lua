@@ -21,7 +21,8 @@ local function check_tensor(t, k, first)
   end
 end
 
---- @param ... tensors with as many rows, of any dtype and shape; contiguous ones share memory
+--- Make a dataset of tensors.
+-- @param ... tensors with as many rows, of any dtype and shape; contiguous ones share memory
 function TensorDataset:init(...)
   self.tensors = { ... }
   local n = select("#", ...)
@@ -34,7 +35,8 @@ function TensorDataset:size()
   return self.tensors[1]:size(1)
 end
 
---- @return row i of each tensor
+--- Sample i.
+-- @return row i of each tensor
 function TensorDataset:get(i)
   self:check_position(i)
   local rows = {}

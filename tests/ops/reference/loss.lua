@@ -1,4 +1,4 @@
--- What the losses mean; their gradient rows are checked against differences of the losses.
+-- What the losses and the rows of their gradients mean.
 
 local array = require "tests.ops.array"
 local more = require "tests.ops.math"
@@ -48,28 +48,46 @@ function R.nll_loss(a, log_probs, target, weight)
   end)
 end
 
---- The gradient of f(x), weighed by grad, by central differences.
-local function difference(f, x, grad)
-  local h, out = 1e-6, {}
-  for i, v in ipairs(x.data) do
-    local data = { unpack(x.data) }
-    data[i] = v + h
-    local up = f(array.new(x.shape, data))
-    data[i] = v - h
-    local down = f(array.new(x.shape, data))
-    local slope = 0
-    for k, g in ipairs(grad.data) do slope = slope + g * (up.data[k] - down.data[k]) / (2 * h) end
-    out[i] = slope
+--- slope(row, target, weight of a class, c), times the row's share of grad, for each element.
+local function row_slopes(a, x, target, weight, grad, slope)
+  local classes, ignore = x.shape[2], a.ignore_index or -100
+  local function weight_of(class) return weight and weight.data[class] or 1 end
+  local divisor, out = 0, {}
+  for _, class in ipairs(target.data) do
+    if class ~= ignore then divisor = divisor + weight_of(class) end
+  end
+  for i, class in ipairs(target.data) do
+    local share = a.reduction == "none" and grad.data[i] or grad.data[1]
+    if (a.reduction or "mean") == "mean" then share = share / divisor end
+    local row = {}
+    for c = 1, classes do row[c] = x.data[(i - 1) * classes + c] end
+    for c = 1, classes do
+      out[(i - 1) * classes + c] =
+        class == ignore and 0 or share * slope(row, class, weight_of, c)
+    end
   end
   return array.new(x.shape, out)
 end
 
+--- Hard and smoothed targets are weights h of -log p, whose slope is sum(h) p - h.
 function R.cross_entropy_backward(a, logits, target, weight, _, grad)
-  return difference(function(x) return R.cross_entropy(a, x, target, weight) end, logits, grad)
+  local smoothing = a.label_smoothing or 0
+  return row_slopes(a, logits, target, weight, grad, function(row, class, weight_of, c)
+    local sum, own = 0, 0
+    for k = 1, #row do
+      local h = smoothing / #row * weight_of(k)
+      if k == class then h = h + (1 - smoothing) * weight_of(k) end
+      sum = sum + h
+      if k == c then own = h end
+    end
+    return sum * exp(log_softmax(row)[c]) - own
+  end)
 end
 
 function R.nll_loss_backward(a, log_probs, target, weight, grad)
-  return difference(function(x) return R.nll_loss(a, x, target, weight) end, log_probs, grad)
+  return row_slopes(a, log_probs, target, weight, grad, function(_, class, weight_of, c)
+    return c == class and -weight_of(c) or 0
+  end)
 end
 
 local function pair_loss(f)

@@ -1,0 +1,54 @@
+-- Results do not depend on the number of threads: large calls with one, two and three are equal
+-- bit for bit.
+
+local pl = require "perilune"
+local engine = require "perilune.engine"
+
+local function random(...) return pl.rand(...):sub(0.5) end
+
+local calls = {
+  { "exp", function(x) return x:exp() end },
+  { "add, broadcast", function(x) return x:add(x:select(1, 1)) end },
+  { "copy of a transpose", function(x) return x:t():contiguous() end },
+  { "sum of all", function(x) return x:sum() end },
+  { "sum of rows", function(x) return x:sum(1) end },
+  { "sum of columns", function(x) return x:sum(2) end },
+  { "mean of a transpose", function(x) return x:t():mean(1) end },
+  { "max", function(x) return x:max() end },
+  { "softmax", function(x) return x:softmax() end },
+  { "var", function(x) return x:var(2) end },
+  { "matmul", function(x) return x:matmul(x:t()) end },
+  { "linear", function(x) return x:linear(x:narrow(1, 1, 64), nil, { activation = "relu" }) end },
+  { "cross_entropy", function(x)
+    return x:cross_entropy(pl.arange(1, x:size(1)):to("i64"))
+  end },
+  { "index_add", function(x)
+    local index = pl.arange(1, x:size(1)):to("i64")
+    return pl.zeros(x.shape):index_add(x, index, { axis = 1 })
+  end },
+}
+
+describe("threads", function()
+  local before = engine.threads()
+  after_each(function() engine.set_threads(before) end)
+
+  for _, call in ipairs(calls) do
+    it("do not change " .. call[1], function()
+      pl.scope(function()
+        pl.manual_seed(3)
+        local x, results = random(300, 700):requires_grad_(true), {}
+        for n = 1, 3 do
+          engine.set_threads(n)
+          x.grad = nil
+          local y = call[2](x)
+          y:sum():backward()
+          results[n] = { y:detach(), x.grad }
+        end
+        for n = 2, 3 do
+          assert.is_true(results[1][1]:eq(results[n][1]):all():item() ~= 0, "value")
+          assert.is_true(results[1][2]:eq(results[n][2]):all():item() ~= 0, "gradient")
+        end
+      end)
+    end)
+  end
+end)
