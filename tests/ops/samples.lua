@@ -372,7 +372,7 @@ local samples = {
 }
 
 -- Families with samples of their own.
-for _, family in ipairs{ "conv", "pool", "norm" } do
+for _, family in ipairs{ "conv", "pool", "norm", "recurrent" } do
   for op, cases in pairs(require("tests.ops.samples_" .. family)) do samples[op] = cases end
 end
 return samples
