@@ -199,6 +199,23 @@ def running_statistics(lines):
     lines.append("  },")
 
 
+def lstm(lines):
+    """Two layers in both directions, from a given state: outputs, state and gradients."""
+    layer = torch.nn.LSTM(3, 2, num_layers=2, bidirectional=True)
+    x, h, c = real(4, 2, 3), real(4, 2, 2), real(4, 2, 2)
+    inputs = [t.clone().requires_grad_() for t in (x, h, c)]
+    y, (h_n, c_n) = layer(inputs[0], (inputs[1], inputs[2]))
+    (y * y.detach().flip(0)).sum().add((c_n * 3).sum()).add(h_n.sum()).backward()
+    for name, t in ("x", x), ("h", h), ("c", c), ("y", y), ("h_n", h_n), ("c_n", c_n):
+        lines.append("  %s = %s," % (name, array(t)))
+    lines.append("  parameters = {")
+    lines += ['    { "%s", %s, %s },' % (name, array(p), array(p.grad))
+              for name, p in layer.named_parameters()]
+    lines.append("  },\n  gradients = {")
+    lines += ["    %s," % array(t.grad) for t in inputs]
+    lines.append("  },")
+
+
 def sgd(lines):
     """Three steps of torch.optim.SGD with every option."""
     for options in (dict(lr=0.1), dict(lr=0.1, momentum=0.9),
@@ -258,6 +275,10 @@ print("\n".join(lines))
 print("}, batch_norm = {")
 lines = []
 running_statistics(lines)
+print("\n".join(lines))
+print("}, lstm = {")
+lines = []
+lstm(lines)
 print("\n".join(lines))
 print("}, mlp = {")
 lines = []
