@@ -36,6 +36,7 @@ struct node {
 };
 
 void node_unref(node *n);
+void node_release_saved(node *n);      /* after its gradient ran and nobody retains the graph */
 static inline node *node_ref(node *n) { n->refs++; return n; }
 
 /* The edge of t, brought up to date if t is a view whose base was updated meanwhile. */

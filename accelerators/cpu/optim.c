@@ -1,12 +1,7 @@
-/*
-** optim.c -- multi-tensor steps: one pass over parameter, gradient and buffer. Tensors are cut
-** into chunks by their size alone, and all chunks of all tensors form one parallel loop.
-*/
-#include "cpu.h"
+/* optim.c -- SGD, and what is done to many tensors at once: norm, scaling, averaging (optim.h). */
+#include "optim.h"
 #include "real.h"
 #include <string.h>
-
-enum { CHUNK = 8192 };   /* elements */
 
 typedef struct sgd {
   double lr, momentum, dampening, decay;
@@ -21,39 +16,6 @@ typedef struct sgd {
 #define REAL f64
 #include "optim_real.h"
 #undef REAL
-
-static int64_t chunks_of(const pl_operand *o) { return (o->count + CHUNK - 1) / CHUNK; }
-
-static int64_t chunks_total(const pl_operand *const *list, int32_t n, int64_t *elements) {
-  int64_t total = 0;
-  *elements = 0;
-  for (int32_t i = 0; i < n; i++) {
-    total += chunks_of(list[i]);
-    *elements += list[i]->count;
-  }
-  return total;
-}
-
-/* The tensor that chunk `index` of all belongs to; its first element and how many. */
-static int32_t chunk_find(const pl_operand *const *list, int64_t index, int64_t *begin,
-                          int64_t *n) {
-  int32_t i = 0;
-  for (; index >= chunks_of(list[i]); i++) index -= chunks_of(list[i]);
-  *begin = index * CHUNK;
-  *n = min_i64(CHUNK, list[i]->count - *begin);
-  return i;
-}
-
-/* All tensors of the list are dense and of one of the two dtypes computed here. */
-static bool list_plain(const pl_operand *const *list, int32_t n) {
-  for (int32_t i = 0; i < n; i++)
-    if (!list[i]->dense || (list[i]->dtype != PL_F32 && list[i]->dtype != PL_F64)) return false;
-  return true;
-}
-
-static char *chunk_data(const pl_operand *o, int64_t begin) {
-  return operand_data(o) + begin * dtype_size(o->dtype);
-}
 
 static void sgd_chunk(void *context, int64_t index, int worker) {
   (void)worker;
@@ -74,13 +36,9 @@ KERNEL(sgd_step) {
   s.buffered = n > 0 && call->counts[2] == n && s.buffers[0];
   const pl_operand *hyper = call->in[call->n_in - 1];
   if (hyper->dtype != PL_F64 || hyper->count < 4) return PL_EUNSUPPORTED;
-  if (!list_plain(s.params, n) || !list_plain(s.grads, n) ||
-      (s.buffered && !list_plain(s.buffers, n)))
+  if (!list_plain(s.params, n) || !list_like(s.grads, s.params, n) ||
+      (s.buffered && !list_like(s.buffers, s.params, n)))
     return PL_EUNSUPPORTED;
-  for (int32_t i = 0; i < n; i++)
-    if (s.grads[i]->dtype != s.params[i]->dtype ||
-        (s.buffered && s.buffers[i]->dtype != s.params[i]->dtype))
-      return PL_EUNSUPPORTED;
   const double *h = (const double *)operand_data(hyper);
   s.lr = h[0];
   s.momentum = h[1];
@@ -145,14 +103,46 @@ static void scale_chunk(void *context, int64_t index, int worker) {
   else scale_range_f64(chunk_data(o, begin), s->factor, n);
 }
 
+static double number_of(const pl_operand *o) {
+  return o->dtype == PL_F32 ? *(float *)operand_data(o) : *(double *)operand_data(o);
+}
+
 KERNEL(scale_all) {
   int32_t n = call->counts[0];
   const pl_operand *factor = call->in[call->n_in - 1];
   scaling s = { .list = call->in };
   if (!list_plain(s.list, n) || !list_plain(&factor, 1)) return PL_EUNSUPPORTED;
-  s.factor = factor->dtype == PL_F32 ? *(float *)operand_data(factor)
-                                     : *(double *)operand_data(factor);
+  s.factor = number_of(factor);
   int64_t elements, chunks = chunks_total(s.list, n, &elements);
   parallel_for(chunks, elements / 4, scale_chunk, &s);
+  return PL_OK;
+}
+
+/* ---- every tensor part of the way to another ---- */
+
+typedef struct lerping {
+  const pl_operand *const *list, *const *others;
+  double weight;
+} lerping;
+
+static void lerp_chunk(void *context, int64_t index, int worker) {
+  (void)worker;
+  const lerping *s = context;
+  int64_t begin, n;
+  int32_t i = chunk_find(s->list, index, &begin, &n);
+  char *x = chunk_data(s->list[i], begin), *other = chunk_data(s->others[i], begin);
+  if (s->list[i]->dtype == PL_F32) lerp_range_f32(x, other, s->weight, n);
+  else lerp_range_f64(x, other, s->weight, n);
+}
+
+KERNEL(lerp_all) {
+  int32_t n = call->counts[0];
+  const pl_operand *weight = call->in[call->n_in - 1];
+  lerping s = { .list = call->in, .others = call->in + n };
+  if (!list_plain(s.list, n) || !list_like(s.others, s.list, n) || !list_plain(&weight, 1))
+    return PL_EUNSUPPORTED;
+  s.weight = number_of(weight);
+  int64_t elements, chunks = chunks_total(s.list, n, &elements);
+  parallel_for(chunks, elements / 4, lerp_chunk, &s);
   return PL_OK;
 }

@@ -44,6 +44,12 @@ static void R(scale_range)(void *data, double factor, int64_t n) {
   for (int64_t i = 0; i < n; i++) x[i] *= f;
 }
 
+static void R(lerp_range)(void *data, const void *others, double weight, int64_t n) {
+  R(t) *x = data, w = (R(t))weight;
+  const R(t) *other = others;
+  for (int64_t i = 0; i < n; i++) x[i] += w * (other[i] - x[i]);
+}
+
 /* The sum of squares, in double: eight partial sums whatever the level. */
 static double R(square_range)(const void *data, int64_t n) {
   const R(t) *x = data;

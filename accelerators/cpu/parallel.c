@@ -107,20 +107,12 @@ static void blocks_run(int64_t count, bool backwards, parallel_body body, void *
 #endif
 }
 
-#ifdef PL_SERIAL
-
-static void run(int64_t count, int64_t work, bool backwards, parallel_body body, void *context) {
-  (void)work;
-  blocks_run(count, backwards, body, context);
-}
-
-#else
-
 /* ---- the team ---- */
 
 typedef struct share {
   _Alignas(64) _Atomic uint64_t word;      /* number of the job << 32 | next block */
-  int64_t begin, end;
+  int64_t begin;
+  _Atomic int64_t end;                     /* read before a block is taken, hence atomic */
 } share;
 
 static struct {
@@ -145,7 +137,8 @@ static void pause_cpu(void) {
 /* The next block of a share, -1 if it has none left or belongs to another job. */
 static int64_t share_take(share *s, uint32_t number) {
   uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire);
-  while (word >> 32 == number && (int64_t)(uint32_t)word < s->end)
+  while (word >> 32 == number &&
+         (int64_t)(uint32_t)word < atomic_load_explicit(&s->end, memory_order_acquire))
     if (atomic_compare_exchange_weak_explicit(&s->word, &word, word + 1, memory_order_acq_rel,
                                               memory_order_acquire))
       return (int64_t)(uint32_t)word;
@@ -156,7 +149,8 @@ static int64_t share_take(share *s, uint32_t number) {
 ** fields may be read from then on. */
 static void share_finish(share *s, uint32_t number, int worker) {
   for (int64_t i; (i = share_take(s, number)) >= 0;) {
-    int64_t index = team.backwards ? s->begin + s->end - 1 - i : i;
+    int64_t end = atomic_load_explicit(&s->end, memory_order_relaxed);
+    int64_t index = team.backwards ? s->begin + end - 1 - i : i;
     block_run(team.body, team.context, index, worker);
     atomic_fetch_add_explicit(&team.done, 1, memory_order_release);
   }
@@ -215,10 +209,12 @@ static uint32_t job_post(int64_t count, int workers, bool backwards, parallel_bo
   team.backwards = backwards;
   atomic_store_explicit(&team.done, 0, memory_order_relaxed);
   for (int w = 0; w < workers; w++) {
-    team.share[w].begin = count * w / workers;
-    team.share[w].end = count * (w + 1) / workers;
-    atomic_store_explicit(&team.share[w].word,
-                          (uint64_t)number << 32 | (uint64_t)team.share[w].begin,
+    share *s = &team.share[w];
+    /* First a word without blocks: who holds the last job's word must not meet the new end. */
+    atomic_store_explicit(&s->word, (uint64_t)number << 32 | UINT32_MAX, memory_order_release);
+    s->begin = count * w / workers;
+    atomic_store_explicit(&s->end, count * (w + 1) / workers, memory_order_release);
+    atomic_store_explicit(&s->word, (uint64_t)number << 32 | (uint64_t)s->begin,
                           memory_order_release);
   }
   atomic_store(&team.number, number);
@@ -250,8 +246,6 @@ static void run(int64_t count, int64_t work, bool backwards, parallel_body body,
   wait_for(count);
   region_open = false;
 }
-
-#endif
 
 void parallel_for(int64_t count, int64_t work, parallel_body body, void *context) {
   run(count, work, false, body, context);

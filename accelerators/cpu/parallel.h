@@ -12,11 +12,12 @@ typedef void (*parallel_body)(void *context, int64_t index, int worker);
 
 /* Calls body for every index in 0 .. count - 1. `work` is what all of it costs one thread, in
 ** nanoseconds, roughly: below a few microseconds nothing is shared out. Neighbouring blocks
-** go to the same worker, the same ones every time. Serial off the main thread, inside another
-** parallel_for, and in a build with PL_SERIAL. The body must not leave by longjmp. */
+** go to the same worker, the same ones every time, unless that one is late: then the caller does
+** them. Serial off the main thread and inside another parallel_for. The body must not leave by
+** longjmp. */
 void parallel_for(int64_t count, int64_t work, parallel_body body, void *context);
 
-/* The same, every worker from its last block to its first: for a pass over memory that has just been
+/* The same, every worker from its last block to its first: for a pass over memory that was just
 ** written from first to last and does not fit the cache, where the end of it still lies. */
 void parallel_for_backwards(int64_t count, int64_t work, parallel_body body, void *context);
 

@@ -32,6 +32,8 @@ end
 local modules = {
   nn = "perilune.nn", optim = "perilune.optim", data = "perilune.data",
   callbacks = "perilune.callbacks", metrics = "perilune.metrics",
+  schedulers = "perilune.schedulers", finetuning = "perilune.finetuning",
+  ModelEma = "perilune.model_ema",
   Trainer = "perilune.trainer", Function = "perilune.function", class = "perilune.class",
   engine = "perilune.engine", errors = "perilune.errors", check = "perilune.check",
   ops = "perilune.ops", json = "perilune.json", context = "perilune.context",

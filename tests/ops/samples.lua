@@ -190,6 +190,55 @@ local function sgd()
   return cases
 end
 
+--- What a step with several averages and a count per tensor gets: `states` says the ranges of its
+-- lists of state, false one that is absent.
+local function counted_step(states, hyper, counts)
+  local function three(low, high)
+    return list{ x({ 2, 3 }, low, high), x({ 37 }, low, high), x({}, low, high) }
+  end
+  local inputs = { three(), three() }
+  for _, range in ipairs(states) do
+    inputs[#inputs + 1] = range and three(range[1], range[2]) or false
+  end
+  local steps = {}
+  for i, n in ipairs(counts or { 0, 6, 99 }) do steps[i] = number(n, "f64") end
+  inputs[#inputs + 1] = list(steps)
+  inputs[#inputs + 1] = fixed(hyper, "f64")
+  return inputs
+end
+
+local function adam()
+  local cases, any, positive = {}, { -1, 1 }, { 0.25, 2 }
+  for _, flags in ipairs{ {}, { decoupled = true }, { maximize = true } } do
+    for _, top in ipairs{ false, positive } do
+      cases[#cases + 1] = { counted_step({ any, positive, top }, { 0.25, 0.75, 0.9, 0.125, 0.5 }),
+        flags, { dense = true } }
+    end
+  end
+  cases[#cases + 1] = { counted_step({ any, positive, false }, { 0.1, 0.9, 0.999, 1e-8, 0 },
+    { 0, 0, 0 }), nil, { dense = true } }
+  cases[#cases + 1] = { counted_step({ any, false, false }, { 0.1, 0.9, 0.999, 1e-8, 0 }), nil,
+    { wrong = true } }
+  cases[#cases + 1] = { counted_step({ any, positive, false }, { 0.1, 0.9, 0.999, 1e-8, 0 },
+    { 0, 0 }), nil, { wrong = true } }
+  return cases
+end
+
+local function rmsprop()
+  local cases, positive = {}, { 1, 2 }
+  for _, flags in ipairs{ {}, { maximize = true } } do
+    for _, mean in ipairs{ false, { -0.5, 0.5 } } do
+      for _, buffer in ipairs{ false, { -1, 1 } } do
+        cases[#cases + 1] = { counted_step({ positive, mean, buffer },
+          { 0.25, 0.75, 0.125, 0.5, 0.5 }), flags, { dense = true } }
+      end
+    end
+  end
+  cases[#cases + 1] = { counted_step({ false, false, false }, { 0.1, 0.9, 1e-8, 0, 0 }), nil,
+    { wrong = true } }
+  return cases
+end
+
 local matrices = {
   { { x{ 3, 4 }, x{ 4, 5 } } }, { { x{ 1, 1 }, x{ 1, 1 } } }, { { x{ 4 }, x{ 4 } } },
   { { x{ 4 }, x{ 4, 5 } } }, { { x{ 3, 4 }, x{ 4 } } }, { { x{ 2, 3, 4 }, x{ 2, 4, 5 } } },
@@ -365,7 +414,10 @@ local samples = {
     { {}, { start = 0.5, step = -0.25, length = 37 } }, { {}, { start = 0, step = 1, length = 0 } },
     { {}, { start = 0, step = 1, length = -1 }, { wrong = true } } },
 
-  sgd_step = sgd(), total_norm = { { { list{ x{ 2, 3 }, x{ 37 }, x{} } } },
+  lerp_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, list{ x{ 2, 3 }, x{ 37 }, x{} },
+    number(0.25, "same") }, nil, { dense = true } } },
+  sgd_step = sgd(), adam_step = adam(), rmsprop_step = rmsprop(),
+  total_norm = { { { list{ x{ 2, 3 }, x{ 37 }, x{} } } },
     { { list{ x{ 3000 } } } } },
   scale_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, number(0.5, "same") }, nil,
     { dense = true } } },

@@ -248,9 +248,12 @@ function Module:apply(fn)
   return self
 end
 
---- Switch to training behaviour, or to evaluation with train(false).
+--- Switch to training behaviour, or to evaluation with train(false). Modules that a ModelFreezer
+-- keeps in evaluation stay there.
 function Module:train(mode)
-  for _, module in ipairs(self:modules()) do rawset(module, "training", mode ~= false) end
+  for _, module in ipairs(self:modules()) do
+    rawset(module, "training", mode ~= false and not rawget(module, "_stays_in_eval"))
+  end
   return self
 end
 

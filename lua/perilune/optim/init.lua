@@ -1,3 +1,3 @@
 --- pl.optim: optimizers; members load on first use.
 
-return require("perilune.lazy")("perilune.optim", {})
+return require("perilune.lazy")("perilune.optim", { RMSprop = "rmsprop" })

@@ -173,14 +173,23 @@ function Optimizer:state_of(p)
   return state
 end
 
+--- A group without its parameters: hyper-parameters, and what schedulers wrote beside them.
+local function copied_group(group)
+  local copy = {}
+  for name, value in pairs(group) do
+    if name ~= "params" then copy[name] = type(value) == "table" and { unpack(value) } or value end
+  end
+  copy.params = {}
+  return copy
+end
+
 --- Everything needed to go on.
 -- @return { state = { [i] = { name = tensor or number } }, param_groups = { { lr =, ...,
 --   params = { positions } } } }; positions count all parameters of all groups from 1
 function Optimizer:state_dict()
   local dict, position = { state = {}, param_groups = {} }, 0
   for g, group in ipairs(self.param_groups) do
-    local saved = { params = {} }
-    for name in pairs(self.defaults) do saved[name] = group[name] end
+    local saved = copied_group(group)
     for i, p in ipairs(group.params) do
       position = position + 1
       saved.params[i] = position
@@ -220,8 +229,9 @@ function Optimizer:load_state_dict(dict)
   check_fit(self, dict)
   for g, group in ipairs(self.param_groups) do
     local saved = dict.param_groups[g]
-    for name in pairs(self.defaults) do
-      if saved[name] ~= nil then group[name] = saved[name] end
+    for name, value in pairs(copied_group(saved)) do
+      local known = self.defaults[name] ~= nil or name:find("^initial_")
+      if known then group[name] = value end
     end
     for i, p in ipairs(group.params) do
       local state = dict.state[saved.params[i]]

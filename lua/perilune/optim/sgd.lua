@@ -10,6 +10,7 @@ local errors = require "perilune.errors"
 local ops = require "perilune.ops"
 local create = require "perilune.create"
 local Optimizer = require "perilune.optim.optimizer"
+local memory = require "perilune.optim.memory"
 
 local SGD = class("SGD", Optimizer)
 SGD.options = {
@@ -32,49 +33,13 @@ function SGD.check_group(_, label, group)
   end
 end
 
---- The group's numbers as a tensor, written again when one of them has changed.
-local function hyper_of(cache, group)
-  if not cache.hyper or cache.lr ~= group.lr or cache.momentum ~= group.momentum
-    or cache.dampening ~= group.dampening or cache.weight_decay ~= group.weight_decay then
-    cache.lr, cache.momentum = group.lr, group.momentum
-    cache.dampening, cache.weight_decay = group.dampening, group.weight_decay
-    local numbers = create.tensor({ group.lr, group.momentum, group.dampening,
-      group.weight_decay }, { dtype = "f64", device = group.params[1].device })
-    if cache.hyper then cache.hyper:copy_(numbers) else cache.hyper = numbers:keep() end
-  end
-  return cache.hyper
-end
-
--- The attributes of a launch, prepared once for each combination of flags.
-local prepared = {}
-
-local function attributes_of(group, first)
-  local key = (group.nesterov and 1 or 0) + (group.maximize and 2 or 0) + (first and 4 or 0)
-  local at = prepared[key]
-  if not at then
-    at = ops.prepare("sgd_step", { nesterov = group.nesterov, maximize = group.maximize,
-      first = first })
-    prepared[key] = at
-  end
-  return at
-end
-
-local inputs = {}
+local attributes = memory.attributes("sgd_step", { "nesterov", "maximize", "first" })
+local inputs, numbers = {}, {}
 
 local function launch(group, params, grads, momentums, hyper, first)
   inputs[1], inputs[2], inputs[3], inputs[4] = params, grads, momentums, hyper
-  ops.call("sgd_step", inputs, attributes_of(group, first))
+  ops.call("sgd_step", inputs, attributes(group.nesterov, group.maximize, first))
   inputs[1], inputs[2], inputs[3], inputs[4] = nil, nil, nil, nil
-end
-
---- Whether the buffers found at the last step are those of these parameters.
-local function same_params(cache, params)
-  local seen = cache.seen
-  if not seen or #seen ~= #params then return false end
-  for i = 1, #params do
-    if seen[i] ~= params[i] then return false end
-  end
-  return true
 end
 
 local function new_lists()
@@ -107,10 +72,12 @@ local function step_anew(self, group, params, grads, cache)
 end
 
 function SGD:step_group(group, params, grads, cache)
-  local hyper = hyper_of(cache, group)
+  numbers[1], numbers[2] = group.lr, group.momentum
+  numbers[3], numbers[4] = group.dampening, group.weight_decay
+  local hyper = memory.hyper(cache, group, numbers)
   if group.momentum == 0 then
     launch(group, params, grads, nil, hyper, false)
-  elseif same_params(cache, params) then
+  elseif memory.same_params(cache, params) then
     launch(group, params, grads, cache.momentums, hyper, false)
   else
     step_anew(self, group, params, grads, cache)

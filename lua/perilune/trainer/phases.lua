@@ -95,8 +95,12 @@ function TrainerPhases:optimizer_step()
   self.optimizer:step()
 end
 
+--- One more update: of the scheduler's own count, or of the one it is told.
 function TrainerPhases:scheduler_step()
-  if self.scheduler then self.scheduler:step() end
+  local scheduler = self.scheduler
+  if not scheduler then return end
+  if scheduler.step then return scheduler:step() end
+  scheduler:step_update(scheduler.num_updates + 1)
 end
 
 function TrainerPhases:optimizer_zero_grad()
@@ -118,7 +122,13 @@ end
 
 function TrainerPhases:train_epoch_end() end
 function TrainerPhases:eval_epoch_end() end
-function TrainerPhases:training_run_epoch_end() end
+
+--- Shows the metrics of the epoch to a scheduler that follows them.
+function TrainerPhases:training_run_epoch_end()
+  local scheduler = self.scheduler
+  if scheduler and scheduler.step_epoch then scheduler:step_epoch(self.run_history) end
+end
+
 function TrainerPhases:training_run_end() end
 function TrainerPhases:evaluation_run_start() end
 function TrainerPhases:evaluation_run_end() end

@@ -1,0 +1,60 @@
+/* optim_rmsprop.c -- RMSprop: parameter, gradient and all averages in one pass. */
+#include "optim.h"
+#include "real.h"
+#include <string.h>
+
+typedef struct rmsprop {
+  double lr, alpha, eps, decay, momentum;
+  bool maximize;
+  int32_t n;
+  const pl_operand *const *params, *const *grads, *const *squares;
+  const pl_operand *const *means, *const *buffers;   /* NULL: not centered, no momentum */
+  const pl_operand *const *steps;
+} rmsprop;
+
+#define REAL f32
+#include "optim_rmsprop_real.h"
+#undef REAL
+#define REAL f64
+#include "optim_rmsprop_real.h"
+#undef REAL
+
+static void rmsprop_chunk(void *context, int64_t index, int worker) {
+  (void)worker;
+  const rmsprop *s = context;
+  int64_t begin, n;
+  int32_t i = chunk_find(s->params, index, &begin, &n);
+  char *p = chunk_data(s->params[i], begin), *g = chunk_data(s->grads[i], begin);
+  char *v = chunk_data(s->squares[i], begin);
+  char *m = s->means ? chunk_data(s->means[i], begin) : NULL;
+  char *b = s->buffers ? chunk_data(s->buffers[i], begin) : NULL;
+  if (s->params[i]->dtype == PL_F32) rmsprop_range_f32(*s, p, g, v, m, b, n);
+  else rmsprop_range_f64(*s, p, g, v, m, b, n);
+}
+
+static bool rmsprop_fits(const rmsprop *s) {
+  int32_t n = s->n;
+  return list_plain(s->params, n) && list_like(s->grads, s->params, n) &&
+         list_like(s->squares, s->params, n) && (!s->means || list_like(s->means, s->params, n)) &&
+         (!s->buffers || list_like(s->buffers, s->params, n)) && list_counts(s->steps, n);
+}
+
+KERNEL(rmsprop_step) {
+  const pl_rmsprop_step_attrs *a = call->attrs;
+  const pl_operand *hyper = call->in[call->n_in - 1];
+  rmsprop s = { .maximize = a->maximize, .n = call->counts[0], .params = list_at(call, 0),
+                .grads = list_at(call, 1), .squares = list_at(call, 2), .means = list_at(call, 3),
+                .buffers = list_at(call, 4), .steps = list_at(call, 5) };
+  if (s.n == 0) return PL_OK;
+  if (hyper->dtype != PL_F64 || hyper->count < 5 || !rmsprop_fits(&s)) return PL_EUNSUPPORTED;
+  const double *h = (const double *)operand_data(hyper);
+  s.lr = h[0];
+  s.alpha = h[1];
+  s.eps = h[2];
+  s.decay = h[3];
+  s.momentum = h[4];
+  int64_t elements, chunks = chunks_total(s.params, s.n, &elements);
+  parallel_for_backwards(chunks, elements, rmsprop_chunk, &s);
+  for (int32_t i = 0; i < s.n; i++) *count_of(s.steps[i]) += 1;
+  return PL_OK;
+}

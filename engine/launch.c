@@ -1,0 +1,242 @@
+/*
+** launch.c -- a call's shapes, operands and kernel; where the device has none, the row's composite,
+** and where that is missing too the CPU.
+*/
+#include "call.h"
+#include <string.h>
+#include "random.h"
+
+enum { MAX_PLAIN = 10 };      /* tensors of a call without lists, generator state included */
+
+pl_status call_infer(call *c) {
+  const pl_operand *in[c->n_x + 1];
+  for (int i = 0; i < c->n_x; i++) in[i] = c->x[i] ? &c->x[i]->view : NULL;
+  infer request = { &c->row->info, c->attrs, c->counts, c->n_x, in, c->out };
+  pl_status s = c->row->infer(&request);
+  if (s) return s;
+  for (int j = 0; j < c->row->info.n_out; j++) {
+    if (c->out[j].rank > PL_MAX_RANK)
+      return status_fail(PL_ESHAPE, call_name(c), NULL, "%s: the result would have %d dimensions, "
+                         "at most %d are possible", call_name(c), c->out[j].rank, PL_MAX_RANK);
+    if (!shape_is_sane(&c->out[j]))
+      return status_fail(PL_ESHAPE, call_name(c), NULL, "%s: the result would have a negative or "
+                         "impossible size", call_name(c));
+  }
+  return PL_OK;
+}
+
+/* ---- kernels ---- */
+
+pl_status tensor_dense(tensor *t, tensor **out) {
+  device *d = tensor_device(t);
+  tensor *y;
+  pl_status s = tensor_make(d, &t->view, &y);
+  if (s) return s;
+  const pl_operand *in[1] = { &t->view }, *to[1] = { &y->view };
+  pl_call copy = { sizeof copy, 1, 1, 0, pl_op(OP_copy), NULL, NULL, in, to };
+  s = d->kernels[OP_copy](d->state, &copy);
+  if (s) tensor_unref(y);
+  else *out = y;
+  return s;
+}
+
+/* Strided operands only where both the row and the device take them. */
+static pl_status make_dense(call *c) {
+  if ((call_flags(c) & PL_STRIDED) && device_is(c->device, PL_CAP_STRIDED)) return PL_OK;
+  for (int i = 0; i < c->n_x; i++) {
+    tensor *t = c->x[i], *made;
+    if (!t || t->view.dense) continue;
+    pl_status s = call_argument(c, i)->marks & PL_UPDATED
+      ? status_fail(PL_ESHAPE, call_name(c), call_argument(c, i)->name, "%s: %s must be dense; use "
+                    ":contiguous()", call_name(c), call_argument(c, i)->name)
+      : tensor_dense(t, &made);
+    if (s) return s;
+    c->x[i] = made;
+    if ((s = frame_push(made))) return s;
+  }
+  return PL_OK;
+}
+
+/* Fills operands with pointers to x's geometry, or to an expanded copy of it in room. */
+static pl_status make_operands(call *c, const pl_operand **operands, pl_operand *room) {
+  bool broadcast = call_flags(c) & PL_BROADCAST;
+  for (int i = 0; i < c->n_x; i++) {
+    if (!c->x[i]) {
+      operands[i] = NULL;
+    } else if (!broadcast || shape_equal(&c->x[i]->view, &c->out[0])) {
+      operands[i] = &c->x[i]->view;
+    } else {
+      shape_expand(&c->x[i]->view, &c->out[0], &room[i]);
+      operands[i] = &room[i];
+      if (!device_is(c->device, PL_CAP_STRIDED)) {
+        tensor wide = { .view = room[i], .storage = c->x[i]->storage }, *made;
+        pl_status s = tensor_dense(&wide, &made);
+        if (s) return s;
+        if ((s = frame_push(made))) return s;
+        operands[i] = &made->view;
+      }
+    }
+  }
+  return PL_OK;
+}
+
+static bool attributes_newer_than_kernel(const call *c) {
+  uint32_t known = c->device->kernel_attrs[c->row->info.id];
+  uint32_t size = (uint32_t)c->row->info.attrs_size;
+  if (known >= size) return false;
+  const char *bytes = c->attrs;
+  for (uint32_t i = known; i < size; i++)
+    if (bytes[i]) return true;
+  return false;
+}
+
+static pl_status launch_kernel(call *c, const pl_operand *const *out) {
+  int id = c->row->info.id;
+  pl_kernel kernel = c->device->kernels[id];
+  if (!kernel || attributes_newer_than_kernel(c)) return PL_EUNSUPPORTED;
+  pl_status s = make_dense(c);
+  if (s) return s;
+  const pl_operand *in[c->n_x + 1];
+  pl_operand room[MAX_PLAIN];
+  if ((s = make_operands(c, in, room))) return s;
+  int n = c->n_x;
+  if (call_flags(c) & PL_RANDOM) {
+    tensor *state;
+    if ((s = random_state(c->device, &state))) return s;
+    in[n++] = &state->view;
+  }
+  pl_call launch = { sizeof launch, n, c->row->info.n_out, 0, &c->row->info, c->attrs, c->counts,
+                     in, out };
+  status_running(call_name(c));
+  s = kernel(c->device->state, &launch);
+  status_running(NULL);
+  return s;
+}
+
+/* f on a copy of the list of inputs: what it puts there to compute with (dense copies, copies on
+** another device) has no history, so the tape and later attempts must see the caller's. */
+static pl_status with_own_inputs(call *c, pl_status (*f)(call *, const pl_operand *const *),
+                                 const pl_operand *const *out) {
+  tensor **given = c->x;
+  tensor *x[c->n_x + 1];
+  for (int i = 0; i < c->n_x; i++) x[i] = given[i];
+  c->x = x;
+  pl_status s = f(c, out);
+  c->x = given;
+  return s;
+}
+
+/* PL_EUNSUPPORTED if this device has no kernel that takes the call. */
+pl_status call_run_kernel(call *c, const pl_operand *const *out) {
+  return with_own_inputs(c, launch_kernel, out);
+}
+
+static pl_status run_composite(call *c) {
+  if (!c->row->info.composite) return PL_EUNSUPPORTED;
+  context *here = context_here();
+  int32_t recording = here->shared.grad;
+  if (c->row->grad != grad_via) here->shared.grad = 0;
+  tensor *made[PL_MAX_OUT] = { NULL };
+  rule r = { .op = &c->row->info, .attrs = c->attrs, .counts = c->counts, .n_in = c->n_x,
+             .x = c->x, .y = made };
+  c->row->compose(&r, c->n_x > 0 ? c->x[0] : NULL, c->n_x > 1 ? c->x[1] : NULL);
+  here->shared.grad = recording;
+  pl_status s = here->rule_status;
+  here->rule_status = PL_OK;
+  for (int j = 0; !s && j < c->row->info.n_out; j++) c->y[j] = tensor_ref(made[j]);
+  return s;
+}
+
+/* The CPU computes what this device cannot: operands travel there and back. */
+static pl_status launch_on_host(call *c, const pl_operand *const *out) {
+  (void)out;
+  int32_t cpu;
+  pl_status s = pl_device_open("cpu", &cpu);
+  if (s) return s;
+  if (device_at(cpu) == c->device)
+    return status_fail(PL_EDTYPE, call_name(c), NULL, "%s: no kernel on %s takes %s", call_name(c),
+                       c->device->name,
+                       pl_dtype_name(c->n_x && c->x[0] ? c->x[0]->view.dtype : c->out[0].dtype));
+  static uint8_t said[OP_COUNT];
+  if (!said[c->row->info.id]++)
+    status_log("%s has no kernel for %s: the CPU computes it", c->device->name, call_name(c));
+  for (int i = 0; i < c->n_x; i++) {
+    if (!c->x[i]) continue;
+    if (call_argument(c, i)->marks & PL_UPDATED)
+      return status_fail(PL_EDEVICE, call_name(c), NULL,
+                         "%s: %s lacks this kernel, and it updates in "
+                         "place", call_name(c), c->device->name);
+    tensor *there;
+    if ((s = tensor_to_device(c->x[i], device_at(cpu), &there))) return s;
+    c->x[i] = there;
+    if ((s = frame_push(there))) return s;
+  }
+  tensor *y[PL_MAX_OUT] = { NULL };
+  context *here = context_here();
+  int32_t recording = here->shared.grad, device = here->shared.device;
+  here->shared.grad = 0;
+  here->shared.device = cpu;
+  s = apply(c->row->info.id, c->attrs, c->x, c->counts, c->n_x, y);
+  here->shared.grad = recording;
+  here->shared.device = device;
+  for (int j = 0; !s && j < c->row->info.n_out; j++) {
+    s = frame_push(y[j]);
+    if (!s) s = tensor_to_device(y[j], c->device, &c->y[j]);
+  }
+  return s;
+}
+
+static pl_status run_on_host(call *c) { return with_own_inputs(c, launch_on_host, NULL); }
+
+pl_status call_run(call *c) {
+  pl_status s = PL_OK;
+  int n_out = c->row->info.n_out;
+  if (c->device->kernels[c->row->info.id]) {
+    const pl_operand *out[PL_MAX_OUT] = { NULL };
+    for (int j = 0; j < n_out && !s; j++) {
+      s = tensor_make(c->device, &c->out[j], &c->y[j]);
+      out[j] = s ? NULL : &c->y[j]->view;
+      c->out[j].count = s ? 0 : c->y[j]->view.count;
+    }
+    if (!s) s = call_run_kernel(c, out);
+    if (!s) return PL_OK;
+    for (int j = 0; j < n_out; j++) {
+      tensor_unref(c->y[j]);
+      c->y[j] = NULL;
+    }
+    if (s != PL_EUNSUPPORTED) return s;
+  }
+  s = run_composite(c);
+  return s == PL_EUNSUPPORTED ? run_on_host(c) : s;
+}
+
+/* ---- views ---- */
+
+static pl_status make_view(call *c) {
+  tensor *x = c->x[0], *y;
+  if (x->is_number)
+    return status_fail(PL_EARGUMENT, call_name(c), "x", "%s: a number has no dimensions",
+                       call_name(c));
+  if (!(y = tensor_blank())) return PL_EMEMORY;
+  y->view = c->out[0];
+  y->view.dtype = x->view.dtype;
+  y->view.buffer = x->view.buffer;
+  shape_refresh(&y->view);
+  y->storage = storage_ref(x->storage);
+  y->base = tensor_ref(x->base ? x->base : x);
+  y->seen = y->base->updates;
+  c->y[0] = y;
+  return PL_OK;
+}
+
+/* A view where strides allow it, else of a copy (reshape of a transpose). */
+pl_status call_run_view(call *c) {
+  pl_status s = call_infer(c);
+  if (s == PL_EUNSUPPORTED) {
+    tensor *copy;
+    if ((s = apply(OP_copy, NULL, c->x, NULL, 1, &copy))) return s;
+    c->x[0] = copy;
+    if (!(s = frame_push(copy))) s = call_infer(c);
+  }
+  return s ? s : make_view(c);
+}
