@@ -19,6 +19,11 @@ for _, name in ipairs{
   abstract(name)
 end
 
+--- How many values of a metric there are.
+function RunHistory:get_metric_count(name)
+  return #self:get_metric_values(name)
+end
+
 --- Every metric with its values, in the order of the names.
 function RunHistory:state_dict()
   local metrics = {}

@@ -84,6 +84,12 @@ end, function(trainer, saved)
   trainer.train_loss_tracker:load_state_dict(saved)
 end)
 
+part("train_losses", function(trainer)
+  return trainer.train_measures:state_dict()
+end, function(trainer, saved)
+  trainer.train_measures:load_state_dict(saved or {})
+end)
+
 -- A metric without a state_dict is its fields.
 local function metric_state(metric)
   if metric.state_dict then return metric:state_dict() end

@@ -116,7 +116,6 @@ function resume.begin(trainer, o)
   history:load_state_dict(pending.state.history)
   trainer.update, trainer.edge_update = summary.update, summary.update
   trainer.first_epoch, trainer.first_update = summary.first_epoch, summary.first_update
-  trainer.last_update = trainer.first_update + (o.max_updates or math.huge)
   trainer.resuming = pending
 end
 

@@ -68,7 +68,7 @@ end
 -- @raise kind "io", "format" or "argument"
 function TrainerState:load_training_state(path)
   check.value("load_training_state", "path", path, { type = "string" })
-  if self.state == "running" then
+  if self.state == "running" or self.state == "paused" then
     errors.raise("user", "load_training_state: this trainer is in the middle of a run")
   end
   return load("resume").load(self, path)
