@@ -18,6 +18,22 @@ static context *context_new(void) {
 }
 
 context *context_here(void) { return here ? here : context_new(); }
+void context_end(void) {
+  context *c = here;
+  if (!c) return;
+  for (int32_t id = 1; id < c->n_scopes; id++)
+    if (c->scopes[id].used) pl_scope_close(id);
+  tensor_unref(c->generator);
+  for (int32_t i = 0; i < c->n_chunks; i++) free(c->chunks[i]);
+  free(c->chunks);
+  free(c->scopes);
+  free(c->temps);
+  free(c->tickets);
+  free(c->spare_heap);
+  free(c);
+  here = NULL;
+}
+
 pl_context *pl_context_get(void) { return &context_here()->shared; }
 
 static scope *scope_at(int32_t id) {

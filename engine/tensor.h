@@ -68,6 +68,8 @@ typedef struct context {
 } context;
 
 context *context_here(void);
+/* Frees this thread's context; no handle of it may be left in use. */
+void context_end(void);
 
 /* tensors */
 tensor *tensor_find(pl_tensor handle);                   /* NULL if stale */

@@ -33,6 +33,8 @@ struct pl_loader {
   int64_t *positions, *ends;
   int64_t n, n_batches, room, batch_room;
   int64_t taken;                     /* batches given out */
+  pl_key key;                        /* of the pass; sample 0 */
+  char *scratch;                     /* of whoever fills: one thread at a time */
   /* shared with the thread, under the lock */
   pthread_mutex_t lock;
   pthread_cond_t changed;
@@ -51,6 +53,11 @@ pl_status pl_loader_new(pl_source *source, int64_t max_rows, int32_t ahead, pl_l
     return status_fail(PL_EARGUMENT, NULL, "batch_size", "a batch has at least 1 sample, not %lld",
                        (long long)max_rows);
   pl_loader *l = calloc(1, sizeof *l);
+  int64_t scratch = source_scratch_bytes(source);
+  if (l && scratch > 0 && !(l->scratch = malloc((size_t)scratch))) {
+    free(l);
+    l = NULL;
+  }
   if (!l) return status_fail(PL_EMEMORY, NULL, NULL, "out of memory while making a loader");
   l->source = source_ref(source);
   l->max_rows = max_rows;
@@ -79,6 +86,7 @@ void pl_loader_free(pl_loader *l) {
   pl_source_free(l->source);
   free(l->positions);
   free(l->ends);
+  free(l->scratch);
   free(l);
 }
 
@@ -173,10 +181,11 @@ static void touch(pl_loader *l, int32_t slot_number) {
   }
 }
 
-pl_status pl_loader_start(pl_loader *l) {
+pl_status pl_loader_start(pl_loader *l, uint64_t seed, uint64_t epoch) {
   pl_loader_stop(l);
   pl_status s = check_plan(l);
   if (s) return s;
+  l->key = (pl_key){ .seed = seed, .epoch = epoch };
   l->taken = l->filled = l->retired = 0;
   l->failure = PL_OK;
   for (int32_t i = 0; i < PL_LOADER_SLOTS; i++) touch(l, i);
@@ -198,7 +207,8 @@ static pl_status fill(const pl_loader *l, int64_t b) {
   if (s) return s;
   for (int32_t k = 0; k < source_fields(l->source); k++) {
     if (!to->data[k]) return status_fail(PL_EARGUMENT, NULL, NULL, "the loader has no buffers yet");
-    source_gather(l->source, k, l->positions + first, rows, to->data[k]);
+    gather g = { .field = k, .key = l->key, .scratch = l->scratch };
+    source_gather(l->source, &g, l->positions + first, rows, to->data[k]);
   }
   return PL_OK;
 }

@@ -16,7 +16,10 @@ static pl_status no_memory(void) {
 
 static void block_unref(block *b) {
   if (!b || atomic_fetch_sub(&b->refs, 1) > 1) return;
-  for (int32_t i = 0; i < b->n_fields; i++) pl_rows_free(b->rows[i]);
+  for (int32_t i = 0; i < b->n_fields; i++) {
+    pl_rows_free(b->rows[i]);
+    free(b->pipelines[i]);
+  }
   free(b);
 }
 
@@ -53,10 +56,58 @@ static pl_status block_new(const pl_field *fields, int32_t n, block **out) {
   return s;
 }
 
-static void block_describe(const block *b, int32_t field, pl_rows_info *out) {
+/* A field after its conversion, before its steps. */
+static void block_describe_converted(const block *b, int32_t field, pl_rows_info *out) {
   *out = b->rows[field]->info;
   out->dtype = b->converts[field].to;
   out->row_bytes = out->row_elements * pl_dtype_size(out->dtype);
+}
+
+static void block_describe(const block *b, int32_t field, pl_rows_info *out) {
+  if (b->pipelines[field])
+    *out = *pipeline_result(b->pipelines[field]);
+  else
+    block_describe_converted(b, field, out);
+}
+
+/* Shares the rows, copies the rest. */
+static pl_status block_copy(const block *b, block **out) {
+  block *copy = calloc(1, sizeof *copy);
+  if (!copy) return no_memory();
+  atomic_init(&copy->refs, 1);
+  copy->count = b->count;
+  memcpy(copy->converts, b->converts, sizeof copy->converts);
+  for (int32_t i = 0; i < b->n_fields; i++) {
+    pl_status s = b->pipelines[i]
+                      ? pipeline_extend(b->pipelines[i], NULL, NULL, 0, &copy->pipelines[i])
+                      : PL_OK;
+    if (s) {
+      block_unref(copy);
+      return s;
+    }
+    copy->rows[i] = rows_ref(b->rows[i]);
+    copy->n_fields = i + 1;
+  }
+  *out = copy;
+  return PL_OK;
+}
+
+static pl_status block_transform(const block *b, int32_t field, const pl_step *steps, int32_t n,
+                                 block **out) {
+  block *copy = NULL;
+  pipeline *longer = NULL;
+  pl_rows_info info;
+  block_describe_converted(b, field, &info);
+  pl_status s = pipeline_extend(b->pipelines[field], &info, steps, n, &longer);
+  if (s) return s;
+  if ((s = block_copy(b, &copy))) {
+    free(longer);
+    return s;
+  }
+  free(copy->pipelines[field]);
+  copy->pipelines[field] = longer;
+  *out = copy;
+  return PL_OK;
 }
 
 /* ---- sources ------------------------------------------------------------------------------ */
@@ -65,6 +116,8 @@ pl_source *source_ref(pl_source *source) {
   atomic_fetch_add(&source->refs, 1);
   return source;
 }
+
+void pl_source_hold(pl_source *source) { source_ref(source); }
 
 void pl_source_free(pl_source *source) {
   if (!source || atomic_fetch_sub(&source->refs, 1) > 1) return;
@@ -196,6 +249,26 @@ pl_status pl_source_describe(const pl_source *source, int32_t field, pl_rows_inf
   return PL_OK;
 }
 
+pl_status pl_source_transform(pl_source *source, int32_t field, const pl_step *steps, int32_t n,
+                              pl_source **out) {
+  pl_status status = check_field(source, field);
+  if (status) return status;
+  pl_source *s = source_alloc(source->n_blocks, source->size, source->index != NULL);
+  if (!s) return no_memory();
+  if (source->index) memcpy(s->index, source->index, (size_t)s->size * sizeof *s->index);
+  for (int32_t i = 0; i < source->n_blocks; i++) {
+    status = block_transform(source->blocks[i], field, steps, n, &s->blocks[i]);
+    if (status) {
+      pl_source_free(s);
+      return status;
+    }
+    s->firsts[i] = source->firsts[i];
+    s->n_blocks = i + 1;
+  }
+  *out = s;
+  return PL_OK;
+}
+
 int64_t source_row_bytes(const pl_source *source, int32_t field) {
   pl_rows_info info;
   block_describe(source->blocks[0], field, &info);
@@ -228,45 +301,78 @@ static inline int32_t block_of(const pl_source *s, int64_t row) {
 }
 
 static inline const char *row_at(const pl_source *s, int32_t field, int64_t position,
-                                 const convert **c) {
+                                 const block **b) {
   int64_t row = row_of(s, position);
   int32_t i = block_of(s, row);
-  const pl_rows *rows = s->blocks[i]->rows[field];
-  *c = &s->blocks[i]->converts[field];
+  *b = s->blocks[i];
+  const pl_rows *rows = (*b)->rows[field];
   return atomic_load_explicit(&rows->data, memory_order_relaxed) +
          (row - s->firsts[i]) * rows->info.row_bytes;
 }
 
 /* Rows are far apart in memory: ask for one while those before it are converted. */
 static inline void prefetch_row(const pl_source *s, int32_t field, int64_t position) {
-  const convert *c;
-  const char *row = row_at(s, field, position, &c);
-  int64_t bytes = s->blocks[0]->rows[field]->info.row_bytes;
+  const block *b;
+  const char *row = row_at(s, field, position, &b);
+  int64_t bytes = b->rows[field]->info.row_bytes;
   for (int64_t at = 0; at < bytes && at < LINE * LINES_AHEAD; at += LINE)
     __builtin_prefetch(row + at);
 }
 
-void source_gather(const pl_source *source, int32_t field, const int64_t *positions, int64_t n,
+int64_t source_scratch_bytes(const pl_source *source) {
+  int64_t most = 0;
+  for (int32_t i = 0; i < source->n_blocks; i++)
+    for (int32_t k = 0; k < source->blocks[i]->n_fields; k++) {
+      const pipeline *p = source->blocks[i]->pipelines[k];
+      if (p && pipeline_row_bytes(p) > most) most = pipeline_row_bytes(p);
+    }
+  return 2 * most;
+}
+
+/* A row through its conversion and its steps. */
+static void gather_row(const block *b, const gather *g, const pl_key *key, const char *src,
+                       char *dst) {
+  const convert *c = &b->converts[g->field];
+  const pipeline *p = b->pipelines[g->field];
+  int64_t elements = b->rows[g->field]->info.row_elements;
+  if (!p || p->n == 0) {
+    c->row(c, src, dst, elements);
+    return;
+  }
+  if (c->count > 0) {
+    c->row(c, src, g->scratch, elements);
+    src = g->scratch;
+  }
+  pipeline_run(p, key, src, g->scratch, dst);
+}
+
+void source_gather(const pl_source *source, const gather *g, const int64_t *positions, int64_t n,
                    char *dst) {
-  int64_t elements = source->blocks[0]->rows[field]->info.row_elements;
-  int64_t bytes = source_row_bytes(source, field);
-  for (int64_t i = 0; i < n && i < ROWS_AHEAD; i++) prefetch_row(source, field, positions[i]);
+  int64_t bytes = source_row_bytes(source, g->field);
+  for (int64_t i = 0; i < n && i < ROWS_AHEAD; i++) prefetch_row(source, g->field, positions[i]);
   for (int64_t i = 0; i < n; i++) {
-    if (i + ROWS_AHEAD < n) prefetch_row(source, field, positions[i + ROWS_AHEAD]);
-    const convert *c;
-    const char *src = row_at(source, field, positions[i], &c);
-    c->row(c, src, dst + i * bytes, elements);
+    if (i + ROWS_AHEAD < n) prefetch_row(source, g->field, positions[i + ROWS_AHEAD]);
+    const block *b;
+    const char *src = row_at(source, g->field, positions[i], &b);
+    pl_key key = g->key;
+    if (key.sample == 0) key.sample = (uint64_t)positions[i] + 1;
+    gather_row(b, g, &key, src, dst + i * bytes);
   }
 }
 
-pl_status pl_source_read(pl_source *source, int64_t position, int32_t field, void *dst) {
+pl_status pl_source_read(pl_source *source, int64_t position, int32_t field, const pl_key *key,
+                         void *dst) {
   pl_status s = check_field(source, field);
   if (s) return s;
   if (position < 0 || position >= source->size)
     return status_fail(PL_EARGUMENT, NULL, "i",
                        "there is no sample %lld; the dataset has 1 to %lld",
                        (long long)position + 1, (long long)source->size);
+  int64_t bytes = source_scratch_bytes(source);
+  gather g = { .field = field, .key = *key, .scratch = bytes > 0 ? malloc((size_t)bytes) : NULL };
+  if (bytes > 0 && !g.scratch) return no_memory();
   s = source_load(source);
-  if (!s) source_gather(source, field, &position, 1, dst);
+  if (!s) source_gather(source, &g, &position, 1, dst);
+  free(g.scratch);
   return s;
 }

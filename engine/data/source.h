@@ -5,6 +5,7 @@
 #pragma once
 #include "convert.h"
 #include "rows.h"
+#include "step.h"
 
 /* Fields that belong together: sample i is row i of each. */
 typedef struct block {
@@ -13,6 +14,7 @@ typedef struct block {
   int64_t count;
   pl_rows *rows[PL_MAX_FIELDS];
   convert converts[PL_MAX_FIELDS];
+  pipeline *pipelines[PL_MAX_FIELDS];   /* NULL where no steps follow */
 } block;
 
 struct pl_source {
@@ -30,6 +32,13 @@ static inline int32_t source_fields(const pl_source *s) { return s->blocks[0]->n
 int64_t source_row_bytes(const pl_source *source, int32_t field);
 /* Loads what is not in memory yet. */
 pl_status source_load(pl_source *source);
+/* Bytes that gathering needs beside the result; 0 where no field has steps. */
+int64_t source_scratch_bytes(const pl_source *source);
+typedef struct gather {
+  int32_t field;
+  pl_key key;                  /* sample 0: each sample's position counted from 1 */
+  char *scratch;
+} gather;
 /* The field of the samples at these positions, one after the other; loaded. */
-void source_gather(const pl_source *source, int32_t field, const int64_t *positions, int64_t n,
+void source_gather(const pl_source *source, const gather *g, const int64_t *positions, int64_t n,
                    char *dst);

@@ -10,7 +10,7 @@ local C, check = engine.C, engine.check
 local random = {}
 
 --- What draws from which stream, so that one purpose never disturbs another.
-random.streams = { ops = 0, shuffle = 1, split = 2, worker = 3 }
+random.streams = { ops = 0, shuffle = 1, split = 2, worker = 3, transform = 4, batch = 5 }
 
 local seed, stream, step = ffi.new "int64_t[1]", ffi.new "int64_t[1]", ffi.new "int64_t[1]"
 

@@ -86,7 +86,7 @@ static void start(fixture *f) {
   OK(pl_loader_plan(f->loader, N, BATCHES, &positions, &ends));
   for (int64_t i = 0; i < N; i++) positions[i] = sample_at(i);
   for (int64_t b = 0; b < BATCHES; b++) ends[b] = b + 1 < BATCHES ? (b + 1) * BATCH : N;
-  OK(pl_loader_start(f->loader));
+  OK(pl_loader_start(f->loader, 1, 1));
 }
 
 static bool holds_batch(const fixture *f, int32_t slot, int64_t b, int64_t rows) {
@@ -186,17 +186,17 @@ static void wrong_plans(void) {
   pl_batch batch;
   OK(pl_loader_plan(f.loader, 2, 1, &positions, &ends));
   positions[0] = 0, positions[1] = N, ends[0] = 2;
-  CHECK(pl_loader_start(f.loader) == PL_EARGUMENT);
+  CHECK(pl_loader_start(f.loader, 1, 1) == PL_EARGUMENT);
   positions[1] = -1;
-  CHECK(pl_loader_start(f.loader) == PL_EARGUMENT);
+  CHECK(pl_loader_start(f.loader, 1, 1) == PL_EARGUMENT);
   positions[1] = 1, ends[0] = 3;
-  CHECK(pl_loader_start(f.loader) == PL_EARGUMENT);
+  CHECK(pl_loader_start(f.loader, 1, 1) == PL_EARGUMENT);
   ends[0] = 0;
-  CHECK(pl_loader_start(f.loader) == PL_EARGUMENT);
+  CHECK(pl_loader_start(f.loader, 1, 1) == PL_EARGUMENT);
   OK(pl_loader_next(f.loader, &batch));
   CHECK(batch.rows == 0);
   ends[0] = 2;
-  OK(pl_loader_start(f.loader));
+  OK(pl_loader_start(f.loader, 1, 1));
   drop(&f);
 }
 
@@ -215,7 +215,7 @@ static void wrong_buffers(void) {
   CHECK(pl_loader_bind(loader, 0, 2, t, &staging) == PL_EARGUMENT);
   OK(pl_loader_plan(loader, 1, 1, &positions, &ends));
   positions[0] = 0, ends[0] = 1;
-  OK(pl_loader_start(loader));
+  OK(pl_loader_start(loader, 1, 1));
   CHECK(pl_loader_next(loader, &batch) == PL_EARGUMENT);
   pl_tensor_release(t);
   pl_loader_free(loader);
@@ -242,7 +242,7 @@ static void thread_fails(void) {
     pl_batch batch;
     OK(pl_loader_plan(loader, 1, 1, &positions, &ends));
     positions[0] = 0, ends[0] = 1;
-    OK(pl_loader_start(loader));
+    OK(pl_loader_start(loader, 1, 1));
     CHECK(pl_loader_next(loader, &batch) == PL_EIO);
     CHECK(strstr(pl_error(), path) != NULL);
     OK(pl_loader_next(loader, &batch));

@@ -9,6 +9,7 @@ local ConcatDataset = class("ConcatDataset", Dataset)
 
 ConcatDataset.options = {
   { "datasets", type = "list", required = true, doc = "the datasets, in order" },
+  { "transform", type = "callable", doc = "changes each sample, after the datasets' own" },
 }
 
 function ConcatDataset:init(o)
@@ -22,7 +23,7 @@ function ConcatDataset:init(o)
         :format(k))
     end
   end
-  self.datasets, self.classes = o.datasets, o.datasets[1].classes
+  self.datasets, self.classes, self.transform = o.datasets, o.datasets[1].classes, o.transform
 end
 
 function ConcatDataset:size()
@@ -35,7 +36,7 @@ function ConcatDataset:get(i)
   self:check_position(i)
   for _, dataset in ipairs(self.datasets) do
     local size = dataset:size()
-    if i <= size then return dataset:get(i) end
+    if i <= size then return self:transformed(dataset:get(i)) end
     i = i - size
   end
 end
@@ -50,7 +51,7 @@ function ConcatDataset:source()
   if not same then
     self.inner_sources, self.own_source = sources, Source.concat(sources)
   end
-  return self.own_source
+  return self:transformed_source(self.own_source)
 end
 
 return ConcatDataset

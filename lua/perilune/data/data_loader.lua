@@ -12,6 +12,7 @@ local Source = require "perilune.data.source"
 local positions = require "perilune.data.positions"
 local sample_pass = require "perilune.data.sample_pass"
 local source_pass = require "perilune.data.source_pass"
+local transformed_pass = require "perilune.data.transformed_pass"
 
 local DataLoader = class("DataLoader")
 
@@ -23,7 +24,10 @@ DataLoader.options = {
   { "batch_sampler", type = "table", doc = "which samples go together; excludes all of the above" },
   { "drop_last", false, doc = "leave out a last batch that is not full" },
   { "collate_fn", type = "callable", doc = "makes a batch of a list of samples" },
-  { "seed", type = "integer", doc = "of the order; pl.manual_seed's if not given" },
+  { "batch_transform", type = "callable", doc = "changes each batch: mixup, or your own" },
+  { "seed", type = "integer", doc = "of order and transforms; pl.manual_seed's if not given" },
+  { "num_workers", 0, type = "integer", min = 0,
+    doc = "threads that ask get and collate; without effect where C makes the batches" },
   { "prefetch", type = "boolean",
     doc = "fill batches ahead in a thread; if not given, when one takes over 50 us" },
   { "device", "cpu", doc = "where the batches are; datasets without a source ignore it" },
@@ -45,6 +49,9 @@ local function check_combination(o)
   if o.batch_sampler and (o.sampler or o.shuffle or o.drop_last) then
     refuse("a batch_sampler decides on sampler, shuffle and drop_last itself")
   end
+  if o.dataset.iterate and o.num_workers and o.num_workers > 0 then
+    refuse("a dataset with iterate() goes on from sample to sample: num_workers must be 0")
+  end
   if o.dataset.iterate and (o.sampler or o.batch_sampler or o.shuffle) then
     refuse("a dataset with iterate() gives its own order: no sampler, batch_sampler or shuffle")
   end
@@ -62,7 +69,8 @@ function DataLoader:init(o)
   check_combination(o)
   self.dataset, self.batch_size, self.drop_last = o.dataset, o.batch_size or 1, o.drop_last
   self.collate_fn, self.seed, self.prefetch = o.collate_fn or nil, o.seed or nil, o.prefetch
-  self.device = o.device or "cpu"
+  self.device, self.batch_transform = o.device or "cpu", o.batch_transform or nil
+  self.num_workers = o.num_workers or 0
   if not o.dataset.iterate then self.batch_sampler = make_batch_sampler(o) end
   self.next_epoch, self.idle_buffers = 1, {}
 end
@@ -84,21 +92,50 @@ local function source_of(self)
   return Source.of(self.dataset)
 end
 
+local function start_pass(self, plan, seed, epoch)
+  if not plan then return sample_pass.iterated(self, seed, epoch) end
+  local source = source_of(self)
+  if source and source:size() == self.dataset:size() then
+    return source_pass(self, source, plan, seed, epoch)
+  end
+  if self.num_workers > 0 and plan.batches > 0 then
+    return require("perilune.data.worker_pass")(self, plan, seed, epoch)
+  end
+  return sample_pass.planned(self, plan, seed, epoch)
+end
+
 local function no_batch() return nil end
 
 -- A pass over an iterable dataset is made again: what was taken is asked for and dropped.
-local function replay(self, seed, epoch, skip)
-  local next_batch, pass = sample_pass.iterated(self, seed, epoch)
-  for _ = 1, skip do
-    if next_batch(pass) == nil then break end
+local function drop(step, pass, count)
+  for _ = 1, count do
+    if step(pass) == nil then break end
   end
-  return next_batch, pass
 end
 
 --- Start a pass.
 -- @return what a `for` loop takes; the second value has `close()`, which ends the pass early
 function DataLoader:batches()
   return self:batches_after(0)
+end
+
+--- Start a pass behind its first batches, as if they had been taken.
+-- @param skip how many
+-- @return as `batches`
+function DataLoader:batches_after(skip)
+  local seed, epoch = self.seed or random.initial_seed(), self.next_epoch
+  self.next_epoch = epoch + 1
+  local plan = self.batch_sampler and self.batch_sampler:plan(seed, epoch, self.dataset:size())
+  if plan and skip > 0 then
+    if skip >= plan.batches then return no_batch end
+    plan = positions.rest(plan, skip)
+  end
+  local step, pass = start_pass(self, plan, seed, epoch)
+  if self.batch_transform then
+    step, pass = transformed_pass(self, plan, seed, epoch, step, pass)
+  end
+  if not plan then drop(step, pass, skip) end
+  return step, pass
 end
 
 --- What the next passes depend on.
@@ -108,23 +145,6 @@ end
 
 function DataLoader:load_state_dict(state)
   self.next_epoch = state.next_epoch
-end
-
---- Start a pass behind its first batches, as if they had been taken.
--- @param skip how many
--- @return as `batches`
-function DataLoader:batches_after(skip)
-  local seed, epoch = self.seed or random.initial_seed(), self.next_epoch
-  self.next_epoch = epoch + 1
-  if not self.batch_sampler then return replay(self, seed, epoch, skip) end
-  local plan = self.batch_sampler:plan(seed, epoch, self.dataset:size())
-  if skip > 0 then
-    if skip >= plan.batches then return no_batch end
-    plan = positions.rest(plan, skip)
-  end
-  local source = source_of(self)
-  if source and source:size() == self.dataset:size() then return source_pass(self, source, plan) end
-  return sample_pass.planned(self, plan, seed, epoch)
 end
 
 return DataLoader

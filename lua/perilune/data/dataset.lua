@@ -1,8 +1,10 @@
 --- Dataset: samples by position. A subclass gives `get(i)` and `size()`; one whose samples are rows
--- of tensors also gives `source()`, and then C makes the batches without asking `get`.
+-- of tensors also gives `source()`, and then C makes the batches without asking `get`. `transform`,
+-- an option of those here and a field that may be set at any time, changes each sample.
 
 local class = require "perilune.class"
 local errors = require "perilune.errors"
+local Transform = require "perilune.data.transform"
 
 local Dataset = class("Dataset")
 
@@ -22,6 +24,30 @@ end
 -- it holds: the loader's buffers go with it.
 function Dataset:source()
   return nil
+end
+
+--- A sample through the dataset's `transform`; `get` ends with `return self:transformed(...)`.
+-- @param ... the sample's values, or one table of named fields
+-- @return what the transform makes of them
+function Dataset:transformed(...)
+  local transform = self.transform
+  if transform then return transform(...) end
+  return ...
+end
+
+--- The same for `source()`: the source with the steps of `transform` appended, nil where that is a
+-- Lua function. One source gives one result, as long as `transform` stays.
+-- @param source a data.Source, or nil
+function Dataset:transformed_source(source)
+  local transform = self.transform
+  if not source or not transform then return source end
+  if not class.is_instance(transform, Transform) then return nil end
+  local made = self.transformed_sources
+  if not made or made.source ~= source or made.transform ~= transform then
+    made = { source = source, transform = transform, result = source:transformed(transform) }
+    self.transformed_sources = made
+  end
+  return made.result
 end
 
 --- Complain about a position that is none of the dataset's.

@@ -12,6 +12,7 @@ local MNIST = class("MNIST", Dataset)
 MNIST.options = {
   { "root", type = "string", required = true, doc = "folder of the files" },
   { "split", "train", choices = { "train", "test" }, doc = "training or test samples" },
+  { "transform", type = "callable", doc = "changes each sample" },
 }
 
 MNIST.classes = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" }
@@ -52,7 +53,7 @@ function MNIST:init(o)
   local images, labels = Source.open_idx(images_path, 3), Source.open_idx(labels_path, 1)
   check_counts(images, labels, images_path, labels_path)
   Source.check_labels(labels, #self.classes)
-  self.root, self.split = o.root, o.split
+  self.root, self.split, self.transform = o.root, o.split, o.transform
   self.samples = Source{
     { images, cast = "f32", divide = 255 },
     { labels, cast = "i64", add = 1 },
@@ -68,11 +69,11 @@ end
 function MNIST:get(i)
   self:check_position(i)
   local image, label = self.samples:read(i)
-  return image, label:item()
+  return self:transformed(image, label:item())
 end
 
 function MNIST:source()
-  return self.samples
+  return self:transformed_source(self.samples)
 end
 
 return MNIST

@@ -2,24 +2,13 @@
 -- `math.random` seeded from (seed, epoch, sample) before each, and collated. The tensors of a batch
 -- are new ones and belong to the scope in which the batch was asked for.
 
-local ffi = require "ffi"
-local engine = require "perilune.engine"
 local errors = require "perilune.errors"
-local random = require "perilune.random"
 local tensor = require "perilune.tensor"
 local batch = require "perilune.data.batch"
 local collate = require "perilune.data.collate"
-local C = engine.C
+local draws = require "perilune.data.draws"
 
 local sample_pass = {}
-
-local words = ffi.new "uint32_t[2]"
-
--- 53 bits drawn from (seed, epoch, i): what math.randomseed can tell apart.
-local function seed_sample(seed, epoch, i)
-  C.pl_random_fill(seed, random.streams.worker, epoch * 2 ^ 32 + i, 2, words)
-  math.randomseed(words[0] * 2 ^ 21 + words[1] % 2 ^ 21)
-end
 
 -- What get or iterate gave: one table of named fields as it is, anything else as a list.
 local function as_sample(value, ...)
@@ -47,18 +36,39 @@ local function planned_position(plan, at, size)
   return i
 end
 
+--- The samples of a batch.
+-- @param b the batch's number in the plan, from 0
+-- @param size how many samples the dataset has
+-- @return list of positions, from 1
+function sample_pass.positions_of(plan, b, size)
+  local list = {}
+  local first = b > 0 and tonumber(plan.ends[b - 1]) or 0
+  for at = first, tonumber(plan.ends[b]) - 1 do
+    list[#list + 1] = planned_position(plan, at, size)
+  end
+  return list
+end
+
+--- Make one batch.
+-- @param loader what has `dataset` and perhaps `collate_fn`
+-- @param positions list of positions, from 1
+function sample_pass.make(loader, positions, seed, epoch)
+  local samples = {}
+  for k, i in ipairs(positions) do
+    draws.begin_sample(seed, epoch, i)
+    samples[k] = as_sample(loader.dataset:get(i))
+  end
+  draws.end_samples()
+  return make_batch(loader, samples)
+end
+
 local function next_planned(pass)
   local plan, b = pass.plan, pass.taken
   if b >= plan.batches then return nil end
-  local loader, samples, size = pass.loader, {}, pass.loader.dataset:size()
-  local first = b > 0 and tonumber(plan.ends[b - 1]) or 0
-  for at = first, tonumber(plan.ends[b]) - 1 do
-    local i = planned_position(plan, at, size)
-    seed_sample(pass.seed, pass.epoch, i)
-    samples[#samples + 1] = as_sample(loader.dataset:get(i))
-  end
+  local positions = sample_pass.positions_of(plan, b, pass.loader.dataset:size())
+  local made = sample_pass.make(pass.loader, positions, pass.seed, pass.epoch)
   pass.taken = b + 1
-  return make_batch(loader, samples)
+  return made
 end
 
 -- One step of the dataset's iterator; nothing once it has ended.
@@ -71,11 +81,12 @@ local function next_iterated(pass)
   local loader, samples = pass.loader, {}
   while #samples < loader.batch_size and not pass.over do
     pass.taken = pass.taken + 1
-    seed_sample(pass.seed, pass.epoch, pass.taken)
+    draws.begin_sample(pass.seed, pass.epoch, pass.taken)
     local sample = take_sample(pass, pass.step(pass.state, pass.control))
     pass.over = sample == nil
     samples[#samples + 1] = sample
   end
+  draws.end_samples()
   if #samples == 0 or (loader.drop_last and #samples < loader.batch_size) then return nil end
   return make_batch(loader, samples)
 end

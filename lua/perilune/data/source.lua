@@ -14,6 +14,7 @@ local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local suggest = require "perilune.suggest"
 local tensor = require "perilune.tensor"
+local draws = require "perilune.data.draws"
 local C = require "perilune.data.ffi"
 
 local Source = class("Source")
@@ -100,8 +101,8 @@ local function describe(self)
 end
 
 --- Make a source around a C object.
-local function wrap(handle, names)
-  local self = setmetatable({ handle = handle, names = names }, Source)
+local function wrap(handle, names, calls)
+  local self = setmetatable({ handle = handle, names = names, calls = calls }, Source)
   self.fields = describe(self)
   return self
 end
@@ -112,7 +113,7 @@ end
 function Source:init(given)
   local fields = ffi.new("pl_field[?]", math.max(#given, 1))
   local held = {}
-  self.names = {}
+  self.names, self.calls = {}, 0
   for k, one in ipairs(given) do
     held[k] = rows_of(one[1])
     fields[k - 1].rows = held[k]
@@ -132,30 +133,53 @@ end
 -- @param positions int64 array, counted from 0
 -- @param n how many
 function Source:select(positions, n)
-  return wrap(take(C.pl_source_select(self.handle, positions, n, out_source)), self.names)
+  local handle = take(C.pl_source_select(self.handle, positions, n, out_source))
+  return wrap(handle, self.names, self.calls)
 end
 
 --- One source after the other.
 -- @param sources list of sources whose fields agree
 function Source.concat(sources)
   local handles = ffi.new("pl_source *[?]", math.max(#sources, 1))
-  for i, source in ipairs(sources) do handles[i - 1] = source.handle end
-  return wrap(take(C.pl_source_concat(handles, #sources, out_source)), sources[1].names)
+  local calls = 0
+  for i, source in ipairs(sources) do
+    handles[i - 1], calls = source.handle, math.max(calls, source.calls)
+  end
+  return wrap(take(C.pl_source_concat(handles, #sources, out_source)), sources[1].names, calls)
 end
 
-local function read_field(self, i, k)
+local function field_number(self, key, step)
+  for k, field in ipairs(self.fields) do
+    if field.key == key then return k end
+  end
+  errors.raise("argument", ("%s: samples have no field '%s'; fields = { ... } says which")
+    :format(step, tostring(key)), { argument = "fields" })
+end
+
+--- The same samples, changed.
+-- @param transform a data.Transform
+function Source:transformed(transform)
+  local handle = self.handle
+  local calls = transform:each(self.calls, function(step, field, name)
+    local k = field_number(self, field, name)
+    handle = take(C.pl_source_transform(handle, k - 1, step, 1, out_source))
+  end)
+  return wrap(handle, self.names, calls)
+end
+
+local function read_field(self, i, k, key)
   local field = self.fields[k]
   local value = create.empty(field.shape, { dtype = field.dtype, device = "cpu" })
   engine.check(C.pl_tensor_data(value._h, out_pointer))
-  engine.check(C.pl_source_read(self.handle, i - 1, k - 1, out_pointer[0]))
+  engine.check(C.pl_source_read(self.handle, i - 1, k - 1, key, out_pointer[0]))
   return value
 end
 
---- The fields of sample i as tensors.
+--- The fields of sample i as tensors. Outside a loader its steps draw anew each time.
 -- @return as many tensors as there are fields
 function Source:read(i)
-  local values = {}
-  for k = 1, #self.fields do values[k] = read_field(self, i, k) end
+  local values, key = {}, draws.key()
+  for k = 1, #self.fields do values[k] = read_field(self, i, k, key) end
   return unpack(values)
 end
 

@@ -61,11 +61,11 @@ local function new_buffers(loader, source, max_rows)
 end
 
 --- Set up the plan of a pass.
-local function start(self, plan)
+local function start(self, plan, seed, epoch)
   check(C.pl_loader_plan(self.handle, plan.n, plan.batches, out_plan, out_plan + 1))
   ffi.copy(out_plan[0], plan.positions, plan.n * 8)
   ffi.copy(out_plan[1], plan.ends, plan.batches * 8)
-  check(C.pl_loader_start(self.handle))
+  check(C.pl_loader_start(self.handle, seed, epoch))
 end
 
 -- The views of a slot's tensors that hold `rows` rows, and the batch table that shows them.
@@ -135,9 +135,9 @@ end
 
 --- Start a pass.
 -- @return what a `for` loop takes; the second value has `close()`
-return function(loader, source, plan)
+return function(loader, source, plan, seed, epoch)
   local buffers = take_buffers(loader, source, plan.max_rows)
-  start(buffers, plan)
+  start(buffers, plan, seed, epoch)
   local keys = {}
   for k, field in ipairs(source.fields) do keys[k] = field.key end
   return next_batch, setmetatable({ loader = loader, buffers = buffers, keys = keys }, Pass)

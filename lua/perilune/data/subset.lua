@@ -1,4 +1,5 @@
---- Subset(dataset, indices): the samples at some positions of another dataset, in that order.
+--- Subset(dataset, indices): the samples at some positions of another dataset, in that order. Its
+-- own transform comes after the dataset's.
 
 local ffi = require "ffi"
 local class = require "perilune.class"
@@ -11,6 +12,7 @@ local Subset = class("Subset", Dataset)
 Subset.options = {
   { "dataset", type = "table", required = true, doc = "where the samples are" },
   { "indices", type = "table", required = true, doc = "list of positions, from 1" },
+  { "transform", type = "callable", doc = "changes each sample" },
 }
 
 local function setup(self, dataset, array, n)
@@ -20,6 +22,7 @@ end
 
 function Subset:init(o)
   o = Subset:check(o)
+  self.transform = o.transform
   setup(self, o.dataset, positions.from_list(o.indices, o.dataset:size(), "Subset"))
 end
 
@@ -42,7 +45,7 @@ function Subset:index(i)
 end
 
 function Subset:get(i)
-  return self.dataset:get(self:index(i))
+  return self:transformed(self.dataset:get(self:index(i)))
 end
 
 function Subset:source()
@@ -51,7 +54,7 @@ function Subset:source()
     self.inner_source = inner
     self.own_source = inner and inner:select(self.positions, self.count)
   end
-  return self.own_source
+  return self:transformed_source(self.own_source)
 end
 
 return Subset

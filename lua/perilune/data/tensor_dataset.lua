@@ -1,4 +1,4 @@
---- TensorDataset(t1, t2, ...): sample i is row i of each tensor.
+--- TensorDataset(t1, t2, ..., { transform = f }): sample i is row i of each tensor.
 
 local class = require "perilune.class"
 local check = require "perilune.check"
@@ -21,11 +21,22 @@ local function check_tensor(t, k, first)
   end
 end
 
+local options = { { "transform", type = "callable", doc = "changes each sample" } }
+
+-- How many of the arguments are tensors; a table behind them holds the options.
+local function take_options(self, n, last)
+  if n == 0 or type(last) ~= "table" or getmetatable(last) ~= nil then return n end
+  self.transform = check.call(options, "TensorDataset", last).transform
+  self.tensors[n] = nil
+  return n - 1
+end
+
 --- Make a dataset of tensors.
--- @param ... tensors with as many rows, of any dtype and shape; contiguous ones share memory
+-- @param ... tensors with as many rows, of any dtype and shape; contiguous ones share memory. Last,
+--   optional: { transform = f }
 function TensorDataset:init(...)
   self.tensors = { ... }
-  local n = select("#", ...)
+  local n = take_options(self, select("#", ...), self.tensors[select("#", ...)])
   if n == 0 then errors.raise("argument", "TensorDataset: give it one tensor or more") end
   for k = 1, n do check_tensor(self.tensors[k], k, self.tensors[1]) end
   for k = 1, n do self.tensors[k] = self.tensors[k]:detach():contiguous():keep() end
@@ -41,15 +52,16 @@ function TensorDataset:get(i)
   self:check_position(i)
   local rows = {}
   for k, t in ipairs(self.tensors) do rows[k] = t[i] end
-  return unpack(rows)
+  return self:transformed(unpack(rows))
 end
 
 function TensorDataset:source()
-  if self.own_source then return self.own_source end
-  local fields = {}
-  for k, t in ipairs(self.tensors) do fields[k] = { t } end
-  self.own_source = Source(fields)
-  return self.own_source
+  if not self.own_source then
+    local fields = {}
+    for k, t in ipairs(self.tensors) do fields[k] = { t } end
+    self.own_source = Source(fields)
+  end
+  return self:transformed_source(self.own_source)
 end
 
 return TensorDataset
