@@ -9,6 +9,7 @@ local BatchSampler = require "perilune.data.batch_sampler"
 local RandomSampler = require "perilune.data.random_sampler"
 local SequentialSampler = require "perilune.data.sequential_sampler"
 local Source = require "perilune.data.source"
+local positions = require "perilune.data.positions"
 local sample_pass = require "perilune.data.sample_pass"
 local source_pass = require "perilune.data.source_pass"
 
@@ -83,13 +84,44 @@ local function source_of(self)
   return Source.of(self.dataset)
 end
 
+local function no_batch() return nil end
+
+-- A pass over an iterable dataset is made again: what was taken is asked for and dropped.
+local function replay(self, seed, epoch, skip)
+  local next_batch, pass = sample_pass.iterated(self, seed, epoch)
+  for _ = 1, skip do
+    if next_batch(pass) == nil then break end
+  end
+  return next_batch, pass
+end
+
 --- Start a pass.
 -- @return what a `for` loop takes; the second value has `close()`, which ends the pass early
 function DataLoader:batches()
+  return self:batches_after(0)
+end
+
+--- What the next passes depend on.
+function DataLoader:state_dict()
+  return { next_epoch = self.next_epoch }
+end
+
+function DataLoader:load_state_dict(state)
+  self.next_epoch = state.next_epoch
+end
+
+--- Start a pass behind its first batches, as if they had been taken.
+-- @param skip how many
+-- @return as `batches`
+function DataLoader:batches_after(skip)
   local seed, epoch = self.seed or random.initial_seed(), self.next_epoch
   self.next_epoch = epoch + 1
-  if not self.batch_sampler then return sample_pass.iterated(self, seed, epoch) end
+  if not self.batch_sampler then return replay(self, seed, epoch, skip) end
   local plan = self.batch_sampler:plan(seed, epoch, self.dataset:size())
+  if skip > 0 then
+    if skip >= plan.batches then return no_batch end
+    plan = positions.rest(plan, skip)
+  end
   local source = source_of(self)
   if source and source:size() == self.dataset:size() then return source_pass(self, source, plan) end
   return sample_pass.planned(self, plan, seed, epoch)
