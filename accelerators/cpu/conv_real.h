@@ -116,8 +116,9 @@ static void R(put_small)(const conv *c, int64_t g, int64_t begin, int64_t end, c
   for (int64_t row = begin; row < end;) {
     R(run) r = R(run_at)(c, row, end);
     for (int64_t o = 0; o < c->oc; o++)
-      R(put_row)(R(small_plane)(c, r.image, g, o) + r.row * c->ow, block + o * n + (row - begin) * c->ow,
-                 R(bias_at)(c, g * c->oc + o), r.count * c->ow);
+      R(put_row)(R(small_plane)(c, r.image, g, o) + r.row * c->ow,
+                 block + o * n + (row - begin) * c->ow, R(bias_at)(c, g * c->oc + o),
+                 r.count * c->ow);
     row += r.count;
   }
 }
@@ -137,8 +138,8 @@ static void R(forward_block)(void *context, int64_t index, int worker) {
   char *own = c->own + (size_t)worker * c->own_bytes;
   R(t) *columns = (R(t) *)own, *block = (R(t) *)(own + c->columns_bytes);
   R(take_columns)(c, g, begin, end, columns);
-  R(multiply)(c, forward_product(c, end - begin), (R(t) *)c->weight + g * c->oc * c->k, columns, block,
-              own);
+  const R(t) *weight = (const R(t) *)c->weight + g * c->oc * c->k;
+  R(multiply)(c, forward_product(c, end - begin), weight, columns, block, own);
   R(put_small)(c, g, begin, end, block);
 }
 

@@ -27,8 +27,10 @@ typedef struct pool {
 
 typedef struct axis { int64_t kernel, stride, padding, dilation; } axis;
 
-static axis axis_of(const pl_sizes *kernel, const pl_sizes *stride, const pl_sizes *padding, int i) {
-  return (axis){ pl_sizes_at(kernel, i), stride->n ? pl_sizes_at(stride, i) : pl_sizes_at(kernel, i), pl_sizes_at(padding, i), 1 };
+static axis axis_of(const pl_sizes *kernel, const pl_sizes *stride, const pl_sizes *padding,
+                    int i) {
+  return (axis){pl_sizes_at(kernel, i), stride->n ? pl_sizes_at(stride, i) : pl_sizes_at(kernel, i),
+                pl_sizes_at(padding, i), 1};
 }
 
 /* Windows clipped to 0 .. size; padding counts where asked, but never beyond its end. */
@@ -53,10 +55,16 @@ static void spans_adapt(span *s, int64_t n, int64_t size) {
 static bool pool_sides(pool *p, const pl_operand *large, const pl_operand *small, span **rows,
                        span **columns) {
   int r = large->rank;
-  *p = (pool){ .dtype = large->dtype, .planes = large->sizes[r - 3] * (r == 4 ? large->sizes[0] : 1),
-               .h = large->sizes[r - 2], .w = large->sizes[r - 1],
-               .oh = small->sizes[r - 2], .ow = small->sizes[r - 1], .step_h = 1, .step_w = 1,
-               .large = operand_data(large), .small = operand_data(small) };
+  *p = (pool){.dtype = large->dtype,
+              .planes = large->sizes[r - 3] * (r == 4 ? large->sizes[0] : 1),
+              .h = large->sizes[r - 2],
+              .w = large->sizes[r - 1],
+              .oh = small->sizes[r - 2],
+              .ow = small->sizes[r - 1],
+              .step_h = 1,
+              .step_w = 1,
+              .large = operand_data(large),
+              .small = operand_data(small)};
   *rows = cpu_scratch((size_t)(p->oh + p->ow) * sizeof(span));
   *columns = *rows + p->oh;
   p->rows = *rows;
@@ -70,8 +78,8 @@ static bool pool_takes(const pl_call *call) {
 }
 
 static pl_status pool_run(pool *p, parallel_body f32, parallel_body f64) {
-  parallel_for(p->planes, p->planes * (p->h * p->w + 4 * p->oh * p->ow), p->dtype == PL_F32 ? f32 : f64,
-               p);
+  parallel_for(p->planes, p->planes * (p->h * p->w + 4 * p->oh * p->ow),
+               p->dtype == PL_F32 ? f32 : f64, p);
   return PL_OK;
 }
 
@@ -126,8 +134,10 @@ KERNEL(avg_pool2d) {
   span *rows, *columns;
   if (!pool_takes(call)) return PL_EUNSUPPORTED;
   if (!pool_sides(&p, call->in[0], call->out[0], &rows, &columns)) return PL_EMEMORY;
-  spans_fill(rows, p.oh, axis_of(&a->kernel, &a->stride, &a->padding, 0), p.h, a->count_include_pad);
-  spans_fill(columns, p.ow, axis_of(&a->kernel, &a->stride, &a->padding, 1), p.w, a->count_include_pad);
+  spans_fill(rows, p.oh, axis_of(&a->kernel, &a->stride, &a->padding, 0), p.h,
+             a->count_include_pad);
+  spans_fill(columns, p.ow, axis_of(&a->kernel, &a->stride, &a->padding, 1), p.w,
+             a->count_include_pad);
   return pool_run(&p, avg_plane_f32, avg_plane_f64);
 }
 
@@ -137,8 +147,10 @@ KERNEL(avg_pool2d_backward) {
   span *rows, *columns;
   if (!pool_takes(call)) return PL_EUNSUPPORTED;
   if (!pool_sides(&p, call->out[0], call->in[0], &rows, &columns)) return PL_EMEMORY;
-  spans_fill(rows, p.oh, axis_of(&a->kernel, &a->stride, &a->padding, 0), p.h, a->count_include_pad);
-  spans_fill(columns, p.ow, axis_of(&a->kernel, &a->stride, &a->padding, 1), p.w, a->count_include_pad);
+  spans_fill(rows, p.oh, axis_of(&a->kernel, &a->stride, &a->padding, 0), p.h,
+             a->count_include_pad);
+  spans_fill(columns, p.ow, axis_of(&a->kernel, &a->stride, &a->padding, 1), p.w,
+             a->count_include_pad);
   return pool_run(&p, avg_back_plane_f32, avg_back_plane_f64);
 }
 

@@ -26,9 +26,10 @@ static pl_status check_image(infer *c, int i) {
   const pl_operand *x = c->in[i];
   char text[SHAPE_TEXT];
   if (x->rank == 3 || x->rank == 4) return PL_OK;
-  return infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s must be images x channels x height x width, "
-                     "or one image without the first, it is %s", c->op->in[i].name,
-                     shape_text(x, text));
+  return infer_error(c, c->op->in[i].name, PL_ESHAPE,
+                     "%s must be images x channels x height x width, "
+                     "or one image without the first, it is %s",
+                     c->op->in[i].name, shape_text(x, text));
 }
 
 static int64_t channels(const pl_operand *x) { return x->sizes[x->rank - 3]; }
@@ -37,8 +38,10 @@ static pl_status check_weight(infer *c, int64_t groups) {
   const pl_operand *w = c->in[1];
   char text[SHAPE_TEXT];
   if (w->rank != 4 || w->sizes[2] < 1 || w->sizes[3] < 1)
-    return infer_error(c, "weight", PL_ESHAPE, "weight must be channels x channels x height x width, "
-                       "it is %s", shape_text(w, text));
+    return infer_error(c, "weight", PL_ESHAPE,
+                       "weight must be channels x channels x height x width, "
+                       "it is %s",
+                       shape_text(w, text));
   if (w->sizes[0] % groups)
     return infer_error(c, "weight", PL_ESHAPE, "the weight's first size, %lld, is not divisible by "
                        "groups %lld", (long long)w->sizes[0], (long long)groups);
@@ -57,8 +60,10 @@ static pl_status check_bias(infer *c, int64_t expected) {
   const pl_operand *bias = c->in[2];
   char text[SHAPE_TEXT];
   if (!bias || (bias->rank == 1 && bias->sizes[0] == expected)) return PL_OK;
-  return infer_error(c, "bias", PL_ESHAPE, "bias must have one element per output channel (%lld), it "
-                     "is %s", (long long)expected, shape_text(bias, text));
+  return infer_error(c, "bias", PL_ESHAPE,
+                     "bias must have one element per output channel (%lld), it "
+                     "is %s",
+                     (long long)expected, shape_text(bias, text));
 }
 
 /* What a window of `kernel` elements spans. */
@@ -66,7 +71,8 @@ static int64_t span(int64_t kernel, int64_t dilation) { return dilation * (kerne
 
 /* Positions of the window along one axis, less than 1 where it does not fit at all. */
 static int64_t positions(const window *w, int axis, int64_t size, int64_t kernel) {
-  int64_t room = size + 2 * pl_sizes_at(w->padding, axis) - span(kernel, pl_sizes_at(w->dilation, axis));
+  int64_t room =
+      size + 2 * pl_sizes_at(w->padding, axis) - span(kernel, pl_sizes_at(w->dilation, axis));
   return room < 0 ? 0 : room / pl_sizes_at(w->stride, axis) + 1;
 }
 
@@ -76,8 +82,10 @@ static pl_status set_positions(infer *c, const window *w, const int64_t *kernel)
   for (int axis = 0; axis < 2; axis++) {
     int64_t size = x->sizes[x->rank - 2 + axis], n = positions(w, axis, size, kernel[axis]);
     if (n < 1)
-      return infer_error(c, "x", PL_ESHAPE, "a kernel that spans %lld does not fit into %s %lld with "
-                         "padding %lld", (long long)span(kernel[axis], pl_sizes_at(w->dilation, axis)),
+      return infer_error(c, "x", PL_ESHAPE,
+                         "a kernel that spans %lld does not fit into %s %lld with "
+                         "padding %lld",
+                         (long long)span(kernel[axis], pl_sizes_at(w->dilation, axis)),
                          axis ? "width" : "height", (long long)size,
                          (long long)pl_sizes_at(w->padding, axis));
     c->out->sizes[x->rank - 2 + axis] = n;
@@ -112,13 +120,15 @@ INFER(conv_transpose2d) {
   for (int axis = 0; axis < 2; axis++) {
     int64_t more = pl_sizes_at(&a->output_padding, axis), stride = pl_sizes_at(w.stride, axis);
     if (more >= stride)
-      return infer_error(c, "output_padding", PL_EARGUMENT, "output_padding %lld must be smaller than "
-                         "stride %lld", (long long)more, (long long)stride);
+      return infer_error(c, "output_padding", PL_EARGUMENT,
+                         "output_padding %lld must be smaller than "
+                         "stride %lld",
+                         (long long)more, (long long)stride);
     int64_t size = (x->sizes[x->rank - 2 + axis] - 1) * stride - 2 * pl_sizes_at(w.padding, axis)
                  + span(weight->sizes[2 + axis], pl_sizes_at(w.dilation, axis)) + more;
     if (size < 1)
-      return infer_error(c, "x", PL_ESHAPE, "the output's %s would be %lld", axis ? "width" : "height",
-                         (long long)size);
+      return infer_error(c, "x", PL_ESHAPE, "the output's %s would be %lld",
+                         axis ? "width" : "height", (long long)size);
     c->out->sizes[x->rank - 2 + axis] = size;
   }
   return PL_OK;
@@ -152,14 +162,15 @@ INFER(conv2d_weight_grad) {
 static pl_sizes left_over(const window *w, const input_shape *x, const int64_t *kernel) {
   pl_sizes left = { .n = 2 };
   for (int axis = 0; axis < 2; axis++)
-    left.size[axis] = (x->sizes[x->rank - 2 + axis] + 2 * pl_sizes_at(w->padding, axis)
-                       - span(kernel[axis], pl_sizes_at(w->dilation, axis))) % pl_sizes_at(w->stride, axis);
+    left.size[axis] = (x->sizes[x->rank - 2 + axis] + 2 * pl_sizes_at(w->padding, axis) -
+                       span(kernel[axis], pl_sizes_at(w->dilation, axis))) %
+                      pl_sizes_at(w->stride, axis);
   return left;
 }
 
 /* The sum over everything but channels. */
 static tensor *bias_grad(tensor *dy, int rank) {
-  return rank == 3 ? op1(sum, dy, .axes = { 2, { 1, 2 } }) : op1(sum, dy, .axes = { 3, { 0, 2, 3 } });
+  return rank == 3 ? op1(sum, dy, .axes = {2, {1, 2}}) : op1(sum, dy, .axes = {3, {0, 2, 3}});
 }
 
 GRAD(conv2d) {

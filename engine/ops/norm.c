@@ -21,8 +21,10 @@ static pl_status check_vector(infer *c, int i, int64_t n) {
   const pl_operand *o = c->in[i];
   char text[SHAPE_TEXT];
   if (o && (o->rank != 1 || o->sizes[0] != n))
-    return infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s must have one element per channel (%lld), "
-                       "it is %s", c->op->in[i].name, (long long)n, shape_text(o, text));
+    return infer_error(c, c->op->in[i].name, PL_ESHAPE,
+                       "%s must have one element per channel (%lld), "
+                       "it is %s",
+                       c->op->in[i].name, (long long)n, shape_text(o, text));
   if (o && o->dtype != c->in[0]->dtype)
     return infer_error(c, c->op->in[i].name, PL_EDTYPE, "%s is %s, %s is %s", c->op->in[i].name,
                        pl_dtype_name(o->dtype), c->op->in[0].name, pl_dtype_name(c->in[0]->dtype));
@@ -33,7 +35,8 @@ static pl_status check_channels(infer *c, int least_rank) {
   const pl_operand *x = c->in[0];
   char text[SHAPE_TEXT];
   if (x->rank >= least_rank) return PL_OK;
-  return infer_error(c, "x", PL_ESHAPE, "x must be n x channels x ..., it is %s", shape_text(x, text));
+  return infer_error(c, "x", PL_ESHAPE, "x must be n x channels x ..., it is %s",
+                     shape_text(x, text));
 }
 
 /* The statistics' shapes: outputs 1 and 2. */
@@ -156,7 +159,8 @@ static int leading(infer *c, const pl_dims *axes) {
   while (rank > 0 && mask[rank - 1]) rank--;
   for (int d = 0; d < rank; d++)
     if (mask[d]) {
-      infer_error(c, "axes", PL_EARGUMENT, "axes must be the last dimensions; permute the input first");
+      infer_error(c, "axes", PL_EARGUMENT,
+                  "axes must be the last dimensions; permute the input first");
       return -1;
     }
   return rank;

@@ -28,7 +28,8 @@ typedef struct window {
 } window;
 
 static int64_t span(const window *w, int axis) {
-  return (w->dilation ? pl_sizes_at(w->dilation, axis) : 1) * (pl_sizes_at(w->kernel, axis) - 1) + 1;
+  return (w->dilation ? pl_sizes_at(w->dilation, axis) : 1) * (pl_sizes_at(w->kernel, axis) - 1) +
+         1;
 }
 
 static pl_status check_window(infer *c, const window *w) {
@@ -39,7 +40,8 @@ static pl_status check_window(infer *c, const window *w) {
   for (int axis = 0; axis < 2 && !s; axis++)
     if (pl_sizes_at(w->padding, axis) > pl_sizes_at(w->kernel, axis) / 2)
       s = infer_error(c, "padding", PL_EARGUMENT, "padding %lld is more than half of kernel %lld",
-                      (long long)pl_sizes_at(w->padding, axis), (long long)pl_sizes_at(w->kernel, axis));
+                      (long long)pl_sizes_at(w->padding, axis),
+                      (long long)pl_sizes_at(w->kernel, axis));
   return s;
 }
 
@@ -62,9 +64,11 @@ static pl_status pool_shape(infer *c, const window *w) {
   for (int axis = 0; axis < 2; axis++) {
     int64_t size = x->sizes[x->rank - 2 + axis], n = positions(w, axis, size);
     if (n < 1)
-      return infer_error(c, "x", PL_ESHAPE, "a kernel that spans %lld does not fit into %s %lld with "
-                         "padding %lld", (long long)span(w, axis), axis ? "width" : "height",
-                         (long long)size, (long long)pl_sizes_at(w->padding, axis));
+      return infer_error(c, "x", PL_ESHAPE,
+                         "a kernel that spans %lld does not fit into %s %lld with "
+                         "padding %lld",
+                         (long long)span(w, axis), axis ? "width" : "height", (long long)size,
+                         (long long)pl_sizes_at(w->padding, axis));
     c->out->sizes[x->rank - 2 + axis] = n;
   }
   return PL_OK;
@@ -95,7 +99,8 @@ INFER(adaptive_pool) {
   pl_status s = infer_pair(c, "sizes", sizes, 1);
   if (s || (s = check_image(c))) return s;
   infer_like(c->out, c->in[0]);
-  for (int axis = 0; axis < 2; axis++) c->out->sizes[c->out->rank - 2 + axis] = pl_sizes_at(sizes, axis);
+  for (int axis = 0; axis < 2; axis++)
+    c->out->sizes[c->out->rank - 2 + axis] = pl_sizes_at(sizes, axis);
   return PL_OK;
 }
 
@@ -106,8 +111,10 @@ INFER(max_pool2d_backward) {
   pl_status s = infer_adaptive_pool(c);
   if (s) return s;
   if (c->in[1]->dtype != PL_I32 || !shape_equal(c->in[0], c->in[1]))
-    return infer_error(c, "position", PL_ESHAPE, "position must be i32 and shaped like grad (%s), it is "
-                       "%s", shape_text(c->in[0], a), shape_text(c->in[1], b));
+    return infer_error(c, "position", PL_ESHAPE,
+                       "position must be i32 and shaped like grad (%s), it is "
+                       "%s",
+                       shape_text(c->in[0], a), shape_text(c->in[1], b));
   return PL_OK;
 }
 

@@ -79,7 +79,8 @@ static tensor *weight_grad(tensor *dgates, tensor *h0, tensor *y, int64_t count)
 
 GRAD(lstm) {
   if (context_here()->shared.grad) {
-    rule_fail(status_fail(PL_EARGUMENT, "lstm", NULL, "lstm: its gradient cannot be differentiated again; "
+    rule_fail(status_fail(PL_EARGUMENT, "lstm", NULL,
+                          "lstm: its gradient cannot be differentiated again; "
                           "backward without create_graph"));
     return;
   }
