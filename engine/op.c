@@ -142,6 +142,17 @@ void infer_like(pl_operand *out, const pl_operand *in) {
   memcpy(out->sizes, in->sizes, (size_t)in->rank * sizeof *in->sizes);
 }
 
+pl_status infer_pair(const infer *c, const char *argument, const pl_sizes *sizes, int64_t least) {
+  if (sizes->n != 1 && sizes->n != 2)
+    return infer_error(c, argument, PL_EARGUMENT, "%s must be one size or two, got %lld", argument,
+                       (long long)sizes->n);
+  for (int i = 0; i < sizes->n; i++)
+    if (sizes->size[i] < least || sizes->size[i] > INT32_MAX)
+      return infer_error(c, argument, PL_EARGUMENT, "%s must be at least %lld, got %lld", argument,
+                         (long long)least, (long long)sizes->size[i]);
+  return PL_OK;
+}
+
 pl_status infer_mask(const infer *c, const char *argument, const pl_dims *axes, int rank,
                      bool *mask) {
   for (int i = 0; i < rank; i++) mask[i] = axes->n == 0;

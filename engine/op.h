@@ -7,6 +7,10 @@
 typedef int32_t pl_dim;
 typedef struct pl_dims { int32_t n; int32_t dim[PL_MAX_RANK]; } pl_dims;   /* n = 0: all */
 typedef struct pl_sizes { int64_t n; int64_t size[PL_MAX_RANK]; } pl_sizes;
+/* Of sizes for height and width; a lone one counts for both. */
+static inline int64_t pl_sizes_at(const pl_sizes *s, int axis) {
+  return s->size[s->n > 1 ? axis : 0];
+}
 typedef int32_t pl_flag;
 typedef int64_t pl_int;
 typedef double pl_real;

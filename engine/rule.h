@@ -78,5 +78,7 @@ pl_status infer_error(const infer *c, const char *argument, pl_status status, co
                       ...)
   __attribute__((format(printf, 4, 5)));
 void infer_like(pl_operand *out, const pl_operand *in);   /* dtype, rank, sizes */
+pl_status infer_pair(const infer *c, const char *argument, const pl_sizes *sizes,
+                     int64_t least);                      /* one size or two, none below least */
 pl_status infer_mask(const infer *c, const char *argument, const pl_dims *axes, int rank,
                      bool *mask);                         /* n = 0 marks all */

@@ -1,6 +1,7 @@
---- The callbacks of a trainer, in order, and for each event the list of those that define its
--- hook. An event that nobody listens to has no list, so it costs one table read. Hooks are called
--- without pcall: the handler notes which one is running, and the run's error handler reads it.
+--- The callbacks of a trainer, in order of priority, and for each event the list of those that
+-- define its hook. An event that nobody listens to has no list, so it costs one table read. Hooks
+-- are called without pcall: the handler notes which one is running, and the run's error handler
+-- reads it.
 
 local class = require "perilune.class"
 local errors = require "perilune.errors"
@@ -73,6 +74,21 @@ function CallbackHandler:add_callbacks(callbacks)
   for _, callback in ipairs(callbacks) do self:add_callback(callback) end
 end
 
+-- The place of a callback in the list; `which` is the callback, its class or its name.
+local function place_of(self, which)
+  for i, attached in ipairs(self.callbacks) do
+    if attached == which or getmetatable(attached) == which
+      or CallbackHandler.name_of(attached) == which then
+      return i
+    end
+  end
+  local names = {}
+  for i, attached in ipairs(self.callbacks) do names[i] = CallbackHandler.name_of(attached) end
+  local name = type(which) == "string" and which or CallbackHandler.name_of(which)
+  errors.raise("argument", ("no callback %s is attached%s"):format(name,
+    suggest.hint(name, names)), { argument = "callback" })
+end
+
 --- Detach a callback; answers whether it was attached.
 function CallbackHandler:remove_callback(callback)
   for i, attached in ipairs(self.callbacks) do
@@ -85,19 +101,52 @@ function CallbackHandler:remove_callback(callback)
   return false
 end
 
+--- Detach a callback that must be attached.
+-- @param which the callback, its class or its name
+-- @return the callback
+function CallbackHandler:remove(which)
+  local callback = table.remove(self.callbacks, place_of(self, which))
+  self:rebuild()
+  return callback
+end
+
+--- Put a callback in the place of another; parameters as of `remove` and `add_callback`.
+-- @return the new callback
+function CallbackHandler:replace(which, callback)
+  local place = place_of(self, which)
+  callback = self:add_callback(callback)
+  self.callbacks[#self.callbacks] = nil
+  self.callbacks[place] = callback
+  self:rebuild()
+  return callback
+end
+
 --- Detach every callback.
 function CallbackHandler:clear_callbacks()
   self.callbacks = {}
   self:rebuild()
 end
 
+-- Higher `priority` first (0 if a callback has none); equal ones in the order they were attached.
+local function by_priority(callbacks)
+  local places, ordered = {}, {}
+  for i, callback in ipairs(callbacks) do places[callback], ordered[i] = i, callback end
+  table.sort(ordered, function(a, b)
+    local first, second = a.priority or 0, b.priority or 0
+    if first ~= second then return first > second end
+    return places[a] < places[b]
+  end)
+  return ordered
+end
+
 --- Look again at who defines what: after a change of callbacks, and when a run starts, since hooks
 -- may have been defined meanwhile.
 function CallbackHandler:rebuild()
   self.hooks = {}
+  local ordered = by_priority(self.callbacks)
   for _, event in ipairs(self.events) do
     local list = {}
-    for _, callback in ipairs(self.callbacks) do
+    for _, callback in ipairs(ordered) do
       local hook = callback[event]
       if hook then
         list[#list + 1] = { callback = callback, call = hook, event = event }

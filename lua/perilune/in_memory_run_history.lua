@@ -44,6 +44,12 @@ function InMemoryRunHistory:get_metric_values(name)
   return values
 end
 
+--- How many values of a metric there are.
+-- @raise kind "argument" when nothing was recorded under this name
+function InMemoryRunHistory:get_metric_count(name)
+  return #values_of(self, name)
+end
+
 --- The newest value of a metric.
 -- @raise kind "argument" when nothing was recorded under this name
 function InMemoryRunHistory:get_latest_metric(name)

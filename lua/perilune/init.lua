@@ -39,6 +39,7 @@ local modules = {
   ops = "perilune.ops", json = "perilune.json", context = "perilune.context",
   random = "perilune.random", RunHistory = "perilune.run_history",
   InMemoryRunHistory = "perilune.in_memory_run_history",
+  safetensors = "perilune.safetensors", Interval = "perilune.interval",
 }
 
 local function index(_, name)

@@ -99,4 +99,15 @@ function LossTracker:average()
   if sums[2] > 0 then return sums[1] / sums[2] end
 end
 
+--- What the epoch has summed up so far.
+function LossTracker:state_dict()
+  self:read()
+  return { sum = self.sum, count = self.count, last = self.last }
+end
+
+function LossTracker:load_state_dict(state)
+  self:reset()
+  self.sum, self.count, self.last = state.sum, state.count, state.last
+end
+
 return LossTracker

@@ -251,6 +251,22 @@ local function fail_source(row)
   return "fail(status, row" .. (inputs == "" and "" or ", " .. inputs) .. ")"
 end
 
+--- Source that makes a tensor of each output that is not hidden, and returns them.
+local function results_source(row)
+  local lines, names = {}, {}
+  for _, output in ipairs(row.outputs) do
+    if not output.hidden then
+      local k = #names
+      names[k + 1] = "t" .. k
+      lines[#lines + 1] = ("local t%d = setmetatable({ _h = out[%d], _op = %d }, Tensor)"):format(k, k,
+        row.id)
+      lines[#lines + 1] = ("if state.scope == 0 then own(t%d) end"):format(k)
+    end
+  end
+  lines[#lines + 1] = "return " .. table.concat(names, ", ")
+  return table.concat(lines, "\n")
+end
+
 local function function_source(row)
   return ([[
     return function(%s)
@@ -262,12 +278,10 @@ local function function_source(row)
         status = C.pl_apply(%d, at, buffer, nil, %d, out)
       end
       if status ~= 0 then %s end
-      local t = setmetatable({ _h = out[0], _op = %d }, Tensor)
-      if state.scope == 0 then own(t) end
-      return t
+      %s
     end
   ]]):format(parameters(row), body(row), row.id, #row.inputs, row.id, #row.inputs,
-    fail_source(row), row.id)
+    fail_source(row), results_source(row))
 end
 
 local function in_place_source(row)

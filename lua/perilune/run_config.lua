@@ -5,7 +5,7 @@ local errors = require "perilune.errors"
 local suggest = require "perilune.suggest"
 
 local fields = {
-  "num_epochs", "max_updates",
+  "num_epochs", "max_updates", "dry_run",
   "train_per_device_batch_size", "train_dl_kwargs", "train_total_batch_size",
   "eval_per_device_batch_size", "eval_dl_kwargs", "eval_total_batch_size",
   "gradient_accumulation_steps", "gradient_clip_value", "gradient_clip_norm",
@@ -30,7 +30,8 @@ end
 
 --- A frozen run config.
 -- @param values the fields; one that is absent or false reads as nil
--- @return a table whose fields can be read, and `:to_table()` for a plain copy of all of them
+-- @return a table whose fields can be read, and `:to_table()`, also called
+--   `to_dict`, for a plain copy of all of them
 return function(values)
   for name in next, values do
     if not known[name] then unknown(name) end
@@ -42,7 +43,7 @@ return function(values)
   end
   return setmetatable({}, {
     __index = function(_, name)
-      if name == "to_table" then return to_table end
+      if name == "to_table" or name == "to_dict" then return to_table end
       if not known[name] then unknown(name) end
       return copy(values[name])
     end,

@@ -19,4 +19,28 @@ for _, name in ipairs{
   abstract(name)
 end
 
+--- How many values of a metric there are.
+function RunHistory:get_metric_count(name)
+  return #self:get_metric_values(name)
+end
+
+--- Every metric with its values, in the order of the names.
+function RunHistory:state_dict()
+  local metrics = {}
+  for i, name in ipairs(self:get_metric_names()) do
+    metrics[i] = { name = name, values = self:get_metric_values(name) }
+  end
+  return { current_epoch = self.current_epoch, metrics = metrics,
+    metric_name_prefix = self.metric_name_prefix }
+end
+
+function RunHistory:load_state_dict(state)
+  self:reset()
+  for _, metric in ipairs(state.metrics) do
+    for _, value in ipairs(metric.values) do self:update_metric(metric.name, value) end
+  end
+  self:set_metric_name_prefix(state.metric_name_prefix)
+  self:set_epoch(state.current_epoch)
+end
+
 return RunHistory

@@ -8,60 +8,56 @@ local context = require "perilune.context"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local random = require "perilune.random"
+local resume = require "perilune.state.resume"
+local saving = require "perilune.state.saving"
 local suggest = require "perilune.suggest"
 local CallbackHandler = require "perilune.callback_handler"
 local InMemoryRunHistory = require "perilune.in_memory_run_history"
-local LossTracker = require "perilune.loss_tracker"
+local Measures = require "perilune.trainer.measures"
+local OptimizerList = require "perilune.trainer.optimizer_list"
+local Predictions = require "perilune.trainer.predictions"
 local ProcessGroup = require "perilune.process_group"
-local TrainerPhases = require "perilune.trainer.phases"
+local TrainerControls = require "perilune.trainer.controls"
+local limits = require "perilune.trainer.limits"
+local logging = require "perilune.trainer.logging"
 local metrics = require "perilune.metrics"
 local modes = require "perilune.trainer.modes"
 local options = require "perilune.trainer.options"
 local prepare = require "perilune.trainer.prepare"
 local run = require "perilune.trainer.run"
-local terminal = require "perilune.terminal"
+local stepping = require "perilune.trainer.stepping"
 
-local is_tensor = require("perilune.tensor").is_tensor
-
-local Trainer = class("Trainer", TrainerPhases)
+local Trainer = class("Trainer", TrainerControls)
 
 Trainer.options = options.init
 
 --- The events a class adds, `MyTrainer.events = { "on_reward" }`; those of its supers stay known.
 Trainer.events = options.events
 
-local function all_events(self)
-  local events, owner = {}, getmetatable(self)
-  while owner do
-    for _, event in ipairs(rawget(owner, "events") or {}) do events[#events + 1] = event end
-    owner = rawget(owner, "super")
-  end
-  return events
-end
-
 function Trainer:init(o)
   o = Trainer:check(o)
-  self.model, self.loss_func, self.optimizer = o.model, o.loss_func, o.optimizer
+  self.model, self.loss_func = o.model, o.loss_func
+  self.optimizer = OptimizerList.of(o.optimizer)
   self.run_history = o.run_history or InMemoryRunHistory()
   self.quiet, self.detect_anomaly = o.quiet, o.detect_anomaly
+  self.root_dir = o.root_dir or nil
   self.process_group, self.device = ProcessGroup(), "cpu"
   self.state, self.update = "idle", 0
   if o.seed then random.manual_seed(o.seed) end
   self.eval_metrics = metrics.make(o.metrics or {})
   self.train_metrics = o.train_metrics and metrics.copies(self.eval_metrics) or {}
-  local function on_non_finite(loss, update, step)
-    self:emit("on_non_finite_loss", loss, update, step)
-  end
-  self.train_loss_tracker = LossTracker(self.device, self.process_group, on_non_finite)
-  self.eval_loss_tracker = LossTracker(self.device, self.process_group, on_non_finite)
-  self.callback_handler = CallbackHandler(all_events(self))
+  self.train_measures = Measures(self, self.train_metrics)
+  self.eval_measures = Measures(self, self.eval_metrics)
+  self.train_loss_tracker = self.train_measures.loss
+  self.eval_loss_tracker = self.eval_measures.loss
+  self.callback_handler = CallbackHandler(options.all_events(self))
   self.callback_handler:add_callbacks(
     o.callbacks or require("perilune.callbacks").get_default_callbacks())
   self:emit("on_init_end")
 end
 
 ---------------------------------------------------------------------------------------------------
--- What callbacks and users call.
+-- Events; trainer/controls.lua has what else callbacks and users call.
 
 --- Send an event to the callbacks; its name must be in the class's `events`.
 -- @param event "on_..."
@@ -76,35 +72,18 @@ function Trainer:emit(event, a, b, c, d)
 end
 
 --- A phase: the method of that name, then its event.
-function Trainer:phase(name)
-  self[name](self)
-  self:emit("on_" .. name)
-end
-
---- End the run in good order at the next step edge of training: on_stop_training, then the end of
--- the epoch and of the run. An evaluation that is under way is finished first.
-function Trainer:stop(reason)
-  self.stop_requested, self.stop_reason = true, reason
-end
-
---- Print a line, on the main rank and unless `quiet`; a progress bar stays below it.
-function Trainer:print(text)
-  if not self.quiet and self.process_group:is_main() then terminal.print(tostring(text)) end
+function Trainer:phase(name, a)
+  self[name](self, a)
+  self:emit("on_" .. name, a)
 end
 
 ---------------------------------------------------------------------------------------------------
 -- One step.
 
-local function check_output(output)
-  if type(output) ~= "table" or is_tensor(output) or not is_tensor(output.loss)
-    or type(output.batch_size) ~= "number" then
-    errors.raise("user", "calculate_train_batch_loss and calculate_eval_batch_loss must return "
-      .. "{ loss = a tensor, model_outputs = anything, batch_size = a number }")
-  end
-end
-
--- `self.update` has been counted already: it is the update being worked on.
+-- `self.update` has been counted already: it is the update being worked on. Its gradients are
+-- complete.
 local function update_parameters(self, handler)
+  handler:call_event("on_before_optimizer_step", self)
   self:clip_gradients()
   self:optimizer_step()
   self:scheduler_step()
@@ -112,45 +91,65 @@ local function update_parameters(self, handler)
   handler:call_event("on_optimizer_step_end", self)
 end
 
+-- A batch's part in the gradients of an update of `share` batches. Weighted by items they are
+-- summed, and divided when all the items are known.
+local function part_of(self, loss, items, share)
+  if share == 1 then return loss end
+  if not self.weigh_items then return loss / share end
+  self.update_items = self.update_items + items
+  return loss * items
+end
+
 -- One batch. `share` is how many batches its update is made of; `due` says that it is the last.
 local function train_step(self, batch, step, share, due)
   local handler = self.callback_handler
   handler:call_event("on_train_step_start", self, batch)
   local output = self:calculate_train_batch_loss(batch)
-  check_output(output)
-  self.train_loss_tracker:update(output.loss, output.batch_size, self.update, step)
+  local items = self.train_measures:update(output, self.update, step)
   if self.train_metrics[1] then
     context.no_grad(self.update_metrics, self, self.train_metrics, batch, output)
   end
   handler:call_event("on_train_batch_loss", self, batch, output)
-  self:backward_step(share == 1 and output.loss or output.loss / share)
+  self:backward_step(part_of(self, output.loss, items, share))
   handler:call_event("on_backward_end", self)
-  if due then update_parameters(self, handler) end
+  if due then
+    if share > 1 and self.weigh_items then self:scale_gradients(1 / self.update_items) end
+    update_parameters(self, handler)
+  end
   handler:call_event("on_train_step_end", self, batch, output, step)
+  return output
 end
 
 local function eval_step(self, batch, step)
   local handler = self.callback_handler
   handler:call_event("on_eval_step_start", self, batch)
   local output = self:calculate_eval_batch_loss(batch)
-  check_output(output)
-  self.eval_loss_tracker:update(output.loss, output.batch_size, nil, step)
+  self.eval_measures:update(output, nil, step)
   if self.eval_metrics[1] then self:update_metrics(self.eval_metrics, batch, output) end
   handler:call_event("on_eval_step_end", self, batch, output, step)
+end
+
+local function predict_step(self, batch, step)
+  local handler = self.callback_handler
+  handler:call_event("on_predict_step_start", self, batch)
+  local outputs = self:calculate_predictions(batch)
+  if self.predictions then self.predictions:add(outputs) end
+  handler:call_event("on_predict_step_end", self, batch, outputs, step)
 end
 
 -- `math.random` in hooks and losses depends on the seed and the update alone. The sum is exact in
 -- a double, so no two updates of a run share it.
 local function start_update(self)
-  self.update = self.update + 1
+  self.update, self.update_items = self.update + 1, 0
+  self.log_due = self.log_interval ~= nil and self.log_interval:due("updates", self.update)
   math.randomseed(self.seed % 2147483648 * 4194304 + self.update % 4194304)
 end
 
 local function check_interrupt(self)
   if engine.interrupted() == 0 then return end
   engine.take_interrupt()
-  errors.raise("interrupted", ("interrupted in epoch %d after update %d; no state was saved")
-    :format(self.run_history.current_epoch, self.update))
+  errors.raise("interrupted", ("interrupted in epoch %d after update %d; %s")
+    :format(self.run_history.current_epoch, self.update, saving.interrupted(self)))
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -159,17 +158,21 @@ end
 -- Whether the run has been told to stop, which all ranks agree on here.
 local function stopped(self)
   if self.has_stopped then return true end
+  if self.deadline then limits.check_time(self) end
   if not self.process_group:any(self.stop_requested) then return false end
+  if not self.stop_now and limits.below_minimum(self) then return false end
   self.has_stopped = true
   self:emit("on_stop_training", self.stop_reason)
   return true
 end
 
-local function train_batches(self, loader)
-  local scope, accumulation = self.train_scope, self.run_config.gradient_accumulation_steps
+-- The first `skip` batches were taken before the run was resumed.
+local function train_batches(self, loader, skip)
+  local scope, accumulation = self.train_scope, self.gradient_accumulation_steps
   local batches = loader.size and loader:size() or math.huge
-  local step, in_group, share = 0, 0, accumulation
-  local next_batch, state, batch = loader:batches()
+  local step, in_group, share = skip, 0, accumulation
+  saving.seed_epoch(self, 1)
+  local next_batch, state, batch = resume.batches(loader, skip)
   while in_group > 0 or (self.update < self.last_update and not stopped(self)) do
     scope:close()
     scope:enter()
@@ -181,19 +184,29 @@ local function train_batches(self, loader)
       start_update(self)
     end
     random.next_step()
-    train_step(self, batch, step, share, in_group == share)
-    if in_group == share then
+    local due = in_group == share
+    local output = train_step(self, batch, step, share, due)
+    if self.eval_interval then self:evaluate_if_due(step, due) end
+    if due then
       in_group = 0
+      if self.log_due then logging.flush(self) end
+      saving.edge(self, step)
       check_interrupt(self)
+      if self.stepped_run then stepping.pause(self, batch, output) end
     end
   end
   -- Only a loader that could not tell its size ends in the middle of an update.
-  if in_group > 0 then update_parameters(self, self.callback_handler) end
+  if in_group > 0 then
+    self:scale_gradients(self.weigh_items and 1 / self.update_items or share / in_group)
+    update_parameters(self, self.callback_handler)
+  end
+  saving.edge(self, step)
   scope:close()
   if batch ~= nil and type(state) == "table" and state.close then state:close() end
 end
 
-local function eval_batches(self, loader)
+-- A pass without gradients; `one_step` is eval_step or predict_step.
+local function eval_batches(self, loader, one_step)
   local scope, step = self.eval_scope, 0
   local next_batch, state, batch = loader:batches()
   while true do
@@ -202,79 +215,143 @@ local function eval_batches(self, loader)
     batch = next_batch(state, batch)
     if batch == nil then break end
     step = step + 1
-    eval_step(self, batch, step)
+    one_step(self, batch, step)
     check_interrupt(self)
   end
   scope:close()
 end
 
-local function start_measuring(tracker, list)
-  tracker:reset()
-  for _, metric in ipairs(list) do metric:reset() end
-end
-
-local function record(self, loss_name, prefix, tracker, list)
-  local results = { [loss_name] = tracker:average() }
-  if not results[loss_name] then
-    if self.has_stopped then return end
-    errors.raise("argument", "the loader gave no batch: is the dataset empty?")
-  end
-  self.run_history:update_metric(loss_name, results[loss_name])
-  for _, metric in ipairs(list) do
-    local name = prefix .. metrics.name_of(metric)
-    results[name] = metric:compute()
-    self.run_history:update_metric(name, results[name])
-  end
-  return results
+local function no_batch()
+  errors.raise("argument", "the loader gave no batch: is the dataset empty?")
 end
 
 local function train_epoch(self)
   local loader = self.train_dataloader
+  saving.seed_epoch(self, 0)
   if loader.set_epoch then loader:set_epoch(self.run_history.current_epoch) end
-  start_measuring(self.train_loss_tracker, self.train_metrics)
+  self.train_measures:reset()
   self:phase("train_epoch_start")
-  train_batches(self, loader)
-  record(self, "train_loss_epoch", "train_", self.train_loss_tracker, self.train_metrics)
+  train_batches(self, self.train_dataloader, resume.lay_over(self, true))
+  saving.seed_epoch(self, 2)
+  local any = self.train_measures:record(self.run_history, "train_%s_epoch", "train_", {})
+  if not any and not self.has_stopped then no_batch() end
   self:phase("train_epoch_end")
 end
 
-local function eval_epoch(self, loss_name, prefix)
+-- How the evaluations of a run are recorded: the names of losses, and what stands before metrics.
+local after_epoch = { losses = "eval_%s_epoch", prefix = "eval_", is_intermediate = false }
+local at_interval = { losses = "eval_%s_epoch", prefix = "eval_", is_intermediate = true }
+local on_request =
+  { losses = "intermediate_eval_%s", prefix = "intermediate_eval_", is_intermediate = true }
+local on_its_own = { losses = "evaluation_%s", prefix = "evaluation_", is_intermediate = false }
+
+local function evaluate_set(self, set, how, results)
+  if set.name then self.eval_dataset, self.eval_dataloader = set.dataset, set.dataloader end
   self.saved_modes = modes.save(self.model)
-  start_measuring(self.eval_loss_tracker, self.eval_metrics)
-  self:phase("eval_epoch_start")
-  context.no_grad(eval_batches, self, self.eval_dataloader)
-  local results = record(self, loss_name, prefix, self.eval_loss_tracker, self.eval_metrics)
-  self:phase("eval_epoch_end")
+  self.eval_measures:reset()
+  self:phase("eval_epoch_start", how.is_intermediate)
+  context.no_grad(eval_batches, self, self.eval_dataloader, eval_step)
+  if not self.eval_measures:record(self.run_history, how.losses, how.prefix, results) then
+    no_batch()
+  end
+  self:phase("eval_epoch_end", how.is_intermediate)
   self.saved_modes = modes.restore(self.saved_modes)
+end
+
+local function evaluate_sets(self, how)
+  local history, results = self.run_history, {}
+  local prefix = history.metric_name_prefix
+  self.saved_prefix = prefix
+  for _, set in ipairs(self.eval_sets) do
+    history:set_metric_name_prefix(set.name and prefix .. set.name .. "_" or prefix)
+    evaluate_set(self, set, how, results)
+  end
+  history:set_metric_name_prefix(prefix)
+  self.saved_prefix = nil
   return results
+end
+
+--- Evaluate now, between or within updates; modes stay as they are. For callbacks, and for the body
+-- of a loop over steps.
+-- @return { intermediate_eval_loss =, intermediate_eval_<metric> =, ... }, recorded as well
+function Trainer:evaluate_now()
+  if not self.eval_sets or (self.state ~= "running" and self.state ~= "paused") then
+    errors.raise("user", "Trainer:evaluate_now: there is no run with an eval_dataset")
+  end
+  return evaluate_sets(self, on_request)
+end
+
+-- For eval_every; its newest values are what watches "eval_loss_epoch" sees.
+function Trainer:evaluate_if_due(step, update_over)
+  local interval = self.eval_interval
+  if interval:due("batches", step) or (update_over and interval:due("updates", self.update)) then
+    evaluate_sets(self, at_interval)
+  end
+end
+
+local function evaluate_epoch(self)
+  local interval = self.eval_interval
+  if not self.eval_sets then return end
+  if not interval or interval:due("epochs", self.run_history.current_epoch) then
+    evaluate_sets(self, after_epoch)
+  end
 end
 
 ---------------------------------------------------------------------------------------------------
 -- Runs.
 
+-- A few batches of each evaluation, to find faults before the first epoch. What is recorded goes
+-- into a history that is thrown away.
+local function sanity_check(self, num_batches)
+  if not self.eval_sets then return end
+  local sets, loader = self.eval_sets, self.eval_dataloader
+  self.saved_history, self.run_history = self.run_history, InMemoryRunHistory()
+  self:emit("on_sanity_check_start")
+  self.eval_sets, self.eval_dataloader = limits.sliced_sets(sets, num_batches), nil
+  self.eval_dataloader = self.eval_sets[1].dataloader
+  evaluate_sets(self, after_epoch)
+  self.eval_sets, self.eval_dataloader = sets, loader
+  self:emit("on_sanity_check_end")
+  self.run_history, self.saved_history = self.saved_history, nil
+end
+
 local function training(self, o)
   prepare.training(self, o)
   local history = self.run_history
-  local last_epoch = history.current_epoch + (o.num_epochs or math.huge) - 1
   self:phase("training_run_start")
-  while history.current_epoch <= last_epoch and self.update < self.last_update
+  if o.sanity_batches and not self.resuming then sanity_check(self, o.sanity_batches) end
+  resume.lay_over(self, false)
+  while history.current_epoch <= self.last_epoch and self.update < self.last_update
     and not stopped(self) do
     train_epoch(self)
     if stopped(self) then break end
-    if self.eval_dataloader then eval_epoch(self, "eval_loss_epoch", "eval_") end
+    evaluate_epoch(self)
     self:phase("training_run_epoch_end")
     history:increment_epoch()
+    saving.edge(self, 0)
   end
   self:phase("training_run_end")
+  saving.edge(self)
   return history
 end
 
 local function evaluation(self, o)
   prepare.evaluation(self, o)
   self:phase("evaluation_run_start")
-  local results = eval_epoch(self, "evaluation_loss", "evaluation_")
+  local results = evaluate_sets(self, on_its_own)
   self:phase("evaluation_run_end")
   return results
+end
+
+local function prediction(self, o)
+  prepare.prediction(self, o)
+  self.predictions = o.return_predictions and Predictions(o.concatenate) or nil
+  self.saved_modes = modes.save(self.model)
+  self:phase("predict_run_start")
+  context.no_grad(eval_batches, self, self.predict_dataloader, predict_step)
+  self:phase("predict_run_end")
+  self.saved_modes = modes.restore(self.saved_modes)
+  return self.predictions and self.predictions:all()
 end
 
 --- Train the model; trainer/options.lua says what it takes.
@@ -284,11 +361,28 @@ function Trainer:train(...)
   return run(self, training, check.call(options.train, "Trainer:train", ...))
 end
 
+--- Train one update at a time: `for batch, output in trainer:steps{ train_dataset = ... } do`. It
+-- takes what train takes. In the body, after a `break` and after an error in the body the run is
+-- paused (`trainer.state`); batch and output live until the next update starts. Without arguments
+-- it goes on with a paused run.
+-- @return what a `for` loop takes
+function Trainer:steps(...)
+  if select("#", ...) == 0 then return stepping.continue(self) end
+  return stepping.start(self, run, training, check.call(options.train, "Trainer:steps", ...))
+end
+
 --- Measure the loss and the metrics on a dataset; the model's train and eval modes stay as they
 -- are.
 -- @return { evaluation_loss =, evaluation_<metric> =, ... }, which the run history holds as well
 function Trainer:evaluate(...)
   return run(self, evaluation, check.call(options.evaluate, "Trainer:evaluate", ...))
+end
+
+--- What the model gives for a dataset.
+-- @return the outputs of all samples, joined along the first dimension; with concatenate = false a
+--   list with one entry per batch; nil with return_predictions = false
+function Trainer:predict(...)
+  return run(self, prediction, check.call(options.predict, "Trainer:predict", ...))
 end
 
 return Trainer

@@ -46,7 +46,8 @@ describe("an installed tree", function()
   end)
 
   it("holds what an accelerator of a stranger includes", function()
-    for _, name in ipairs { "perilune.h", "accelerator.h", "op.h", "base.h", "ops.def" } do
+    for _, name in ipairs { "perilune.h", "data.h", "io.h", "accelerator.h", "op.h", "base.h",
+      "ops.def" } do
       assert.truthy(process.read(prefix .. "/include/perilune/" .. name), name)
     end
   end)

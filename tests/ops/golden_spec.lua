@@ -66,3 +66,44 @@ describe("a small classifier", function()
     end
   end)
 end)
+
+describe("BatchNorm2d", function()
+  it("moves its running statistics as PyTorch's does", function()
+    local layer = pl.nn.BatchNorm2d(2, { momentum = 0.3 })
+    for k, batch in ipairs(golden.batch_norm.batches) do
+      layer(tensor(batch.x))
+      check.same(case.read(layer.running_mean), { shape = { 2 }, data = batch.mean }, 1e-6, "mean " .. k)
+      check.same(case.read(layer.running_var), { shape = { 2 }, data = batch.var }, 1e-6, "var " .. k)
+    end
+  end)
+end)
+
+describe("LSTM", function()
+  local g = golden.lstm
+
+  it("has PyTorch's parameters, outputs, states and gradients", function()
+    local layer = pl.nn.LSTM(3, 2, { num_layers = 2, bidirectional = true })
+    local names, i = {}, 0
+    for name in layer:named_parameters() do names[#names + 1] = name end
+    assert.equal(#g.parameters, #names)
+    for _, row in ipairs(g.parameters) do
+      i = i + 1
+      assert.equal(row[1], names[i])
+      pl.no_grad(function() layer[row[1]]:copy_(tensor(row[2])) end)
+    end
+    local inputs = { tensor(g.x), tensor(g.h), tensor(g.c) }
+    for _, t in ipairs(inputs) do t:requires_grad_(true) end
+    local y, state = layer(inputs[1], { inputs[2], inputs[3] })
+    check.same(case.read(y), g.y, 2e-6, "y")
+    check.same(case.read(state[1]), g.h_n, 2e-6, "h")
+    check.same(case.read(state[2]), g.c_n, 2e-6, "c")
+    local loss = (y * y:detach():flip(1)):sum() + (state[2] * 3):sum() + state[1]:sum()
+    loss:backward()
+    for _, row in ipairs(g.parameters) do
+      check.same(case.read(layer[row[1]].grad), row[3], 1e-5, "gradient of " .. row[1])
+    end
+    for k, gradient in ipairs(g.gradients) do
+      check.same(case.read(inputs[k].grad), gradient, 1e-5, "gradient " .. k)
+    end
+  end)
+end)

@@ -143,6 +143,79 @@ def losses():
          "delta = 0.5")
 
 
+def images():
+    """Convolutions, pooling and normalisation."""
+    case("conv2d", lambda x, w, b: F.conv2d(x, w, b, padding=1), [real(2, 2, 4, 5), real(3, 2, 3, 3),
+                                                                   real(3)], "padding = 1")
+    case("conv2d", lambda x, w, b: F.conv2d(x, w, b, stride=(2, 1), padding=(1, 2), dilation=(1, 2),
+                                            groups=2),
+         [real(1, 4, 5, 5), real(2, 2, 3, 2), real(2)],
+         "stride = { 2, 1 }, padding = { 1, 2 }, dilation = { 1, 2 }, groups = 2")
+    case("conv2d", lambda x, w, b: F.conv2d(x, w, groups=3), [real(2, 3, 4, 4), real(6, 1, 3, 3), None],
+         "groups = 3")
+    case("conv_transpose2d",
+         lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=(1, 0)),
+         [real(2, 3, 3, 2), real(3, 2, 3, 3), real(2)],
+         "stride = 2, padding = 1, output_padding = { 1, 0 }")
+    case("conv_transpose2d", lambda x, w, b: F.conv_transpose2d(x, w, b, groups=2, dilation=2),
+         [real(1, 4, 2, 3), real(4, 1, 2, 2), real(2)], "groups = 2, dilation = 2")
+    case("max_pool2d", lambda x: F.max_pool2d(x, 2), [real(1, 2, 4, 4)], "kernel = 2")
+    case("max_pool2d", lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True), [real(1, 1, 6, 5)],
+         "kernel = 3, stride = 2, padding = 1, ceil_mode = true")
+    case("max_pool2d", lambda x: F.max_pool2d(x, 2, 1), [torch.ones(1, 1, 3, 3)],
+         "kernel = 2, stride = 1")
+    case("avg_pool2d", lambda x: F.avg_pool2d(x, 3, 2, 1), [real(1, 2, 5, 5)],
+         "kernel = 3, stride = 2, padding = 1")
+    case("avg_pool2d", lambda x: F.avg_pool2d(x, 3, 2, 1, True, False), [real(1, 1, 6, 6)],
+         "kernel = 3, stride = 2, padding = 1, ceil_mode = true, count_include_pad = false")
+    case("avg_pool2d", lambda x: F.avg_pool2d(x, 3, 2, 1, True), [real(1, 1, 6, 6)],
+         "kernel = 3, stride = 2, padding = 1, ceil_mode = true")
+    case("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (2, 3)), [real(1, 2, 5, 7)],
+         "sizes = { 2, 3 }")
+    case("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(x, 3), [real(1, 1, 5, 4)], "sizes = 3")
+    case("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True),
+         [real(4, 2, 3), real(2), real(2)], "training = true")
+    case("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=0.1),
+         [real(5, 3), real(3), real(3)], "training = true, eps = 0.1")
+    mean, var = real(2), real(2, low=0.5)
+    case("batch_norm", lambda x, w, b, m, v: F.batch_norm(x, m.detach(), v.detach(), w, b),
+         [real(3, 2, 2), real(2), real(2), mean, var])
+    case("layer_norm", lambda x, w, b: F.layer_norm(x, (4,), w, b), [real(2, 3, 4), real(4), real(4)])
+    case("layer_norm", lambda x, w, b: F.layer_norm(x, (3, 4), w, b, 0.1),
+         [real(2, 3, 4), real(3, 4), real(3, 4)], "axes = { -2, -1 }, eps = 0.1")
+    case("group_norm", lambda x, w, b: F.group_norm(x, 2, w, b), [real(2, 4, 3), real(4), real(4)],
+         "groups = 2")
+
+
+def running_statistics(lines):
+    """What two training batches leave in a BatchNorm2d."""
+    layer = torch.nn.BatchNorm2d(2, momentum=0.3)
+    lines.append("  batches = {")
+    for _ in range(2):
+        x = real(3, 2, 2, 2)
+        layer(x)
+        lines.append("    { x = %s,\n      mean = %s, var = %s }," % (
+            array(x), numbers(layer.running_mean), numbers(layer.running_var)))
+    lines.append("  },")
+
+
+def lstm(lines):
+    """Two layers in both directions, from a given state: outputs, state and gradients."""
+    layer = torch.nn.LSTM(3, 2, num_layers=2, bidirectional=True)
+    x, h, c = real(4, 2, 3), real(4, 2, 2), real(4, 2, 2)
+    inputs = [t.clone().requires_grad_() for t in (x, h, c)]
+    y, (h_n, c_n) = layer(inputs[0], (inputs[1], inputs[2]))
+    (y * y.detach().flip(0)).sum().add((c_n * 3).sum()).add(h_n.sum()).backward()
+    for name, t in ("x", x), ("h", h), ("c", c), ("y", y), ("h_n", h_n), ("c_n", c_n):
+        lines.append("  %s = %s," % (name, array(t)))
+    lines.append("  parameters = {")
+    lines += ['    { "%s", %s, %s },' % (name, array(p), array(p.grad))
+              for name, p in layer.named_parameters()]
+    lines.append("  },\n  gradients = {")
+    lines += ["    %s," % array(t.grad) for t in inputs]
+    lines.append("  },")
+
+
 def sgd(lines):
     """Three steps of torch.optim.SGD with every option."""
     for options in (dict(lr=0.1), dict(lr=0.1, momentum=0.9),
@@ -190,6 +263,7 @@ reductions()
 products()
 indexing()
 losses()
+images()
 version = torch.__version__.split("+")[0]
 print("-- Written by make_golden.py with PyTorch %s. Do not edit." % version)
 print("return { ops = {")
@@ -197,6 +271,14 @@ print("\n".join(CASES))
 print("}, sgd = {")
 lines = []
 sgd(lines)
+print("\n".join(lines))
+print("}, batch_norm = {")
+lines = []
+running_statistics(lines)
+print("\n".join(lines))
+print("}, lstm = {")
+lines = []
+lstm(lines)
 print("\n".join(lines))
 print("}, mlp = {")
 lines = []

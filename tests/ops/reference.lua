@@ -4,7 +4,7 @@
 
 local reference = {}
 for _, family in ipairs{
-  "pointwise", "reduce", "matmul", "view", "index", "loss", "random", "create", "optim",
+  "pointwise", "reduce", "matmul", "view", "conv", "pool", "norm", "recurrent", "index", "loss", "random", "create", "optim",
 } do
   for op, f in pairs(require("tests.ops.reference." .. family)) do reference[op] = f end
 end

@@ -269,7 +269,7 @@ pow[#pow + 1] = { { x{ 2, 3 }, number(3) } }
 
 local weave = { sizes = { 2, 2 }, strides = { 3, 1 }, offset = 1 }
 
-return {
+local samples = {
   neg = unary(), abs = unary(), sign = unary(), square = unary(), relu = unary(),
   exp = unary(), expm1 = unary(), log = unary(0.25, 4), log1p = unary(-0.5, 4),
   sqrt = unary(0.25, 4), rsqrt = unary(0.25, 4), reciprocal = unary(0.25, 4), sin = unary(-4, 4),
@@ -422,3 +422,9 @@ return {
   scale_all = { { { list{ x{ 2, 3 }, x{ 37 }, x{} }, number(0.5, "same") }, nil,
     { dense = true } } },
 }
+
+-- Families with samples of their own.
+for _, family in ipairs{ "conv", "pool", "norm", "recurrent" } do
+  for op, cases in pairs(require("tests.ops.samples_" .. family)) do samples[op] = cases end
+end
+return samples

@@ -22,6 +22,32 @@ local calls = {
   { "cross_entropy", function(x)
     return x:cross_entropy(pl.arange(1, x:size(1)):to("i64"))
   end },
+  { "conv2d", function(x)
+    return x:reshape(12, 10, 50, 35):conv2d(x:narrow(1, 1, 9):narrow(2, 1, 90):reshape(9, 10, 3, 3),
+      nil, { padding = 1, stride = 2 })
+  end },
+  { "conv_transpose2d", function(x)
+    return x:reshape(3, 10, 100, 70):conv_transpose2d(x:narrow(1, 1, 9):narrow(2, 1, 40)
+      :reshape(10, 4, 3, 3))
+  end },
+  { "depthwise conv2d", function(x)
+    return x:reshape(12, 10, 50, 35):conv2d(x:select(1, 2):narrow(1, 1, 90):reshape(10, 1, 3, 3), nil,
+      { groups = 10 })
+  end },
+  { "max_pool2d", function(x) return x:reshape(12, 10, 50, 35):max_pool2d(2) end },
+  { "batch_norm", function(x)
+    local y = x:reshape(12, 10, 50, 35):batch_norm(nil, nil, nil, nil, { training = true })
+    return y * y * y
+  end },
+  { "layer_norm", function(x)
+    local y = x:layer_norm(x:select(1, 1))
+    return y * y * y
+  end },
+  { "lstm", function(x)
+    local n = x:narrow(1, 1, 64)
+    return (x:reshape(5, 60, 700):narrow(3, 1, 256):lstm(n:narrow(1, 1, 60):narrow(2, 1, 64),
+      n:narrow(1, 1, 60):narrow(2, 65, 64), x:narrow(1, 1, 256):narrow(2, 1, 64)))
+  end },
   { "index_add", function(x)
     local index = pl.arange(1, x:size(1)):to("i64")
     return pl.zeros(x.shape):index_add(x, index, { axis = 1 })

@@ -48,8 +48,8 @@ local step = {
   "on_backward_end",
 }
 local update = {
-  "clip_gradients", "optimizer_step", "scheduler_step", "optimizer_zero_grad",
-  "on_optimizer_step_end",
+  "on_before_optimizer_step", "clip_gradients", "optimizer_step", "scheduler_step",
+  "optimizer_zero_grad", "on_optimizer_step_end",
 }
 local step_end = { "on_train_step_end" }
 local run_start = {

@@ -23,4 +23,8 @@ function MoveModulesToDeviceCallback:on_evaluation_run_start(trainer)
   move_modules(trainer)
 end
 
+function MoveModulesToDeviceCallback:on_predict_run_start(trainer)
+  move_modules(trainer)
+end
+
 return MoveModulesToDeviceCallback

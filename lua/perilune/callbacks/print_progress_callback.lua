@@ -16,7 +16,8 @@ local function summary(config)
   if extent and updates then
     extent = extent .. " of " .. updates
   elseif not extent then
-    extent = "at most " .. counted(config.max_updates, "update")
+    extent = config.max_updates and "at most " .. counted(config.max_updates, "update")
+      or "for a given time"
   end
   return ("training: %s, batch size %d, seed %.0f"):format(extent,
     config.train_total_batch_size or config.train_per_device_batch_size, config.seed)
@@ -38,6 +39,11 @@ end
 function PrintProgressCallback:on_evaluation_run_start(trainer)
   local batch_size = trainer.run_config.eval_per_device_batch_size
   trainer:print(("evaluation: batch size %d"):format(batch_size))
+end
+
+function PrintProgressCallback:on_predict_run_start(trainer)
+  local batch_size = trainer.run_config.eval_per_device_batch_size
+  trainer:print(("prediction: batch size %d"):format(batch_size))
 end
 
 return PrintProgressCallback

@@ -46,9 +46,22 @@ function ProgressBarCallback:on_eval_epoch_end()
   self.eval_bar = finish(self.eval_bar)
 end
 
+function ProgressBarCallback:on_predict_run_start(trainer)
+  self.predict_bar = start(trainer, "prediction", trainer.predict_dataloader)
+end
+
+function ProgressBarCallback:on_predict_step_end(_, _, _, step)
+  local bar = self.predict_bar
+  if bar then bar:advance(step) end
+end
+
+function ProgressBarCallback:on_predict_run_end()
+  self.predict_bar = finish(self.predict_bar)
+end
+
 --- After an error the line stays as it was, and the error's text begins below it.
 function ProgressBarCallback:on_teardown()
-  self.train_bar, self.eval_bar = nil, nil
+  self.train_bar, self.eval_bar, self.predict_bar = nil, nil, nil
   terminal.finish()
 end
 

@@ -9,6 +9,7 @@ local BatchSampler = require "perilune.data.batch_sampler"
 local RandomSampler = require "perilune.data.random_sampler"
 local SequentialSampler = require "perilune.data.sequential_sampler"
 local Source = require "perilune.data.source"
+local positions = require "perilune.data.positions"
 local sample_pass = require "perilune.data.sample_pass"
 local source_pass = require "perilune.data.source_pass"
 local transformed_pass = require "perilune.data.transformed_pass"
@@ -91,8 +92,18 @@ local function source_of(self)
   return Source.of(self.dataset)
 end
 
-local function start_pass(self, plan, seed, epoch)
-  if not plan then return sample_pass.iterated(self, seed, epoch) end
+local function no_batch() return nil end
+
+-- A pass over an iterable dataset is made again: what was taken is asked for and dropped.
+local function replay(self, seed, epoch, skip)
+  local next_batch, pass = sample_pass.iterated(self, seed, epoch)
+  for _ = 1, skip do
+    if next_batch(pass) == nil then break end
+  end
+  return next_batch, pass
+end
+
+local function planned(self, plan, seed, epoch)
   local source = source_of(self)
   if source and source:size() == self.dataset:size() then
     return source_pass(self, source, plan, seed, epoch)
@@ -106,12 +117,36 @@ end
 --- Start a pass.
 -- @return what a `for` loop takes; the second value has `close()`, which ends the pass early
 function DataLoader:batches()
+  return self:batches_after(0)
+end
+
+--- What the next passes depend on.
+function DataLoader:state_dict()
+  return { next_epoch = self.next_epoch }
+end
+
+function DataLoader:load_state_dict(state)
+  self.next_epoch = state.next_epoch
+end
+
+--- Start a pass behind its first batches, as if they had been taken.
+-- @param skip how many
+-- @return as `batches`
+function DataLoader:batches_after(skip)
   local seed, epoch = self.seed or random.initial_seed(), self.next_epoch
   self.next_epoch = epoch + 1
-  local plan = self.batch_sampler and self.batch_sampler:plan(seed, epoch, self.dataset:size())
-  local step, pass = start_pass(self, plan, seed, epoch)
+  local plan, step, pass
+  if self.batch_sampler then
+    plan = self.batch_sampler:plan(seed, epoch, self.dataset:size())
+    if skip > 0 and skip >= plan.batches then return no_batch end
+    if skip > 0 then plan = positions.rest(plan, skip) end
+    step, pass = planned(self, plan, seed, epoch)
+  else
+    step, pass = replay(self, seed, epoch, skip)
+  end
   if not self.batch_transform then return step, pass end
-  return transformed_pass(self, plan, seed, epoch, step, pass)
+  return transformed_pass(self, { plan = plan, skipped = skip, seed = seed, epoch = epoch }, step,
+    pass)
 end
 
 return DataLoader

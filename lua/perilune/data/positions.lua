@@ -33,4 +33,15 @@ function positions.from_list(list, limit, label)
   return out, n
 end
 
+--- The plan of a pass (batch_sampler.lua) without its first batches.
+-- @param skip how many, fewer than it has
+-- @return another plan, which shares the positions
+function positions.rest(plan, skip)
+  local first = tonumber(plan.ends[skip - 1])
+  local rest = { n = plan.n - first, batches = plan.batches - skip, max_rows = plan.max_rows,
+    positions = plan.positions + first, ends = positions.new(plan.batches - skip), whole = plan }
+  for b = 0, rest.batches - 1 do rest.ends[b] = plan.ends[b + skip] - first end
+  return rest
+end
+
 return positions

@@ -9,7 +9,7 @@ local draws = require "perilune.data.draws"
 -- The first sample of the pass's next batch, from 1.
 local function first_sample(self)
   local taken, plan = self.taken, self.plan
-  if not plan then return taken * self.loader.batch_size + 1 end
+  if not plan then return (self.skipped + taken) * self.loader.batch_size + 1 end
   return tonumber(plan.positions[taken > 0 and plan.ends[taken - 1] or 0]) + 1
 end
 
@@ -35,9 +35,10 @@ function Pass:close()
 end
 
 --- Wrap a pass.
--- @param plan of the pass, nil where samples come as they come
+-- @param about { seed, epoch, plan = nil where samples come as they come, skipped = batches before }
 -- @return what a `for` loop takes
-return function(loader, plan, seed, epoch, step, inner)
-  return next_transformed, setmetatable({ loader = loader, plan = plan, seed = seed,
-    epoch = epoch, step = step, inner = inner, taken = 0 }, Pass)
+return function(loader, about, step, inner)
+  return next_transformed, setmetatable({ loader = loader, plan = about.plan,
+    skipped = about.skipped, seed = about.seed, epoch = about.epoch, step = step, inner = inner,
+    taken = 0 }, Pass)
 end

@@ -2,6 +2,7 @@
 -- of an optimizer's parameters, in the order of its groups, and reads nothing from the device.
 
 local context = require "perilune.context"
+local create = require "perilune.create"
 local ops = require "perilune.ops"
 
 local gradients = {}
@@ -42,6 +43,15 @@ end
 function gradients.clip_norm(grads, limit)
   if #grads == 0 then return nil end
   return context.no_grad(clip_norm, grads, limit)
+end
+
+local function scale(grads, factor)
+  ops.call("scale_all", { grads, create.scalar(factor, { device = grads[1].device }) })
+end
+
+--- Multiply all gradients by a number.
+function gradients.scale(grads, factor)
+  if #grads > 0 then context.no_grad(scale, grads, factor) end
 end
 
 return gradients

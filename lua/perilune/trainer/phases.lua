@@ -5,8 +5,9 @@
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local gradients = require "perilune.trainer.gradients"
+local TrainerState = require "perilune.state.trainer_state"
 
-local TrainerPhases = class("TrainerPhases")
+local TrainerPhases = class("TrainerPhases", TrainerState)
 
 --- The options of the training loader before the user's own are laid over them.
 function TrainerPhases:get_default_train_dl_kwargs(batch_size)
@@ -41,6 +42,13 @@ function TrainerPhases:create_eval_dataloader(batch_size, kwargs)
   return create_dataloader(self, self.eval_dataset, defaults, kwargs)
 end
 
+--- Make the loader of `self.predict_dataset`.
+-- @param kwargs the user's dataloader_kwargs
+function TrainerPhases:create_predict_dataloader(batch_size, kwargs)
+  local defaults = self:get_default_eval_dl_kwargs(batch_size)
+  return create_dataloader(self, self.predict_dataset, defaults, kwargs)
+end
+
 --- Make the object whose `step()` follows every update; nil for none.
 function TrainerPhases:create_scheduler()
   if self.create_scheduler_fn then
@@ -60,8 +68,9 @@ local function calculate_batch_loss(self, batch)
 end
 
 --- Forward pass and loss of a training batch.
--- @return { loss = mean over the batch, model_outputs =, batch_size =, ... }; further fields reach
---   the callbacks untouched
+-- @return { loss = mean over the batch, model_outputs =, batch_size =, ... }; `losses`, a list of
+--   { "name", tensor }, are recorded by name beside it; `num_items` is how many items the loss is
+--   the mean of where those are not samples (tokens); further fields reach the callbacks untouched
 function TrainerPhases:calculate_train_batch_loss(batch)
   return calculate_batch_loss(self, batch)
 end
@@ -72,15 +81,28 @@ function TrainerPhases:calculate_eval_batch_loss(batch)
   return calculate_batch_loss(self, batch)
 end
 
+--- What the model gives for a batch of a prediction; gradients are off and the model is in
+-- evaluation mode.
+-- @return a tensor, or a table of tensors, one row for each sample
+function TrainerPhases:calculate_predictions(batch)
+  return self.model(batch[1])
+end
+
 --- Give a batch to the metrics; gradients are off. Override it where targets are not `batch[2]`.
 -- @param list the metrics, of training or of evaluation
 function TrainerPhases:update_metrics(list, batch, output)
   for i = 1, #list do list[i]:update(output.model_outputs, batch[2]) end
 end
 
---- Find the gradients of a loss that is divided by the number of batches of its update.
+--- Find the gradients of a loss that is divided by the number of batches of its update, or
+-- multiplied by its items where loss_weighting = "items".
 function TrainerPhases:backward_step(loss)
   loss:backward()
+end
+
+--- Multiply all gradients, when those of an update turn out to be sums.
+function TrainerPhases:scale_gradients(factor)
+  gradients.scale(gradients.list(self.optimizer), factor)
 end
 
 --- Clip as the run config says, once per update; `self.gradient_norm` is the norm before.
@@ -120,6 +142,11 @@ function TrainerPhases:eval_epoch_start()
   if self.model.eval then self.model:eval() end
 end
 
+function TrainerPhases:predict_run_start()
+  if self.model.eval then self.model:eval() end
+end
+
+function TrainerPhases:predict_run_end() end
 function TrainerPhases:train_epoch_end() end
 function TrainerPhases:eval_epoch_end() end
 

@@ -2,16 +2,50 @@
 -- an earlier run is left over.
 
 local errors = require "perilune.errors"
+local Interval = require "perilune.interval"
+local limits = require "perilune.trainer.limits"
+local resume = require "perilune.state.resume"
 local run_config = require "perilune.run_config"
 local TrainerPhases = require "perilune.trainer.phases"
 
 local prepare = {}
 
 local function start_afresh(self, o)
-  self.train_dataset, self.eval_dataset = nil, nil
-  self.train_dataloader, self.eval_dataloader = nil, nil
+  self.train_dataset, self.eval_dataset, self.predict_dataset = nil, nil, nil
+  self.train_dataloader, self.eval_dataloader, self.predict_dataloader = nil, nil, nil
+  self.log_interval, self.eval_interval = nil, nil
+  self.eval_sets = nil
   self.scheduler, self.create_scheduler_fn = nil, o.create_scheduler_fn or nil
   self.collate_fn = o.collate_fn or nil
+end
+
+-- { { "clean", a }, { "noisy", b } } rather than a dataset.
+local function is_list_of_sets(value)
+  local first = getmetatable(value) == nil and value[1]
+  return type(first) == "table" and getmetatable(first) == nil and type(first[1]) == "string"
+end
+
+local function check_set(entry, name)
+  if type(entry) ~= "table" or type(entry[1]) ~= "string" or type(entry[2]) ~= "table" then
+    errors.raise("argument", ("%s: several evaluation sets are a list of a name and a dataset each,"
+      .. " { { \"clean\", a }, { \"noisy\", b } }"):format(name), { argument = name })
+  end
+end
+
+-- Datasets and loaders of an evaluation, in order; the first are the trainer's own fields, and a
+-- sole one has no name.
+local function make_eval_sets(self, given, batch_size, kwargs, limit, option)
+  local sets = {}
+  local entries = is_list_of_sets(given) and given or { { false, given } }
+  for i, entry in ipairs(entries) do
+    if entry[1] ~= false then check_set(entry, option) end
+    self.eval_dataset = entry[2]
+    local loader = self:create_eval_dataloader(batch_size, kwargs)
+    loader = limits.sliced(loader, limit, "limit_eval_batches")
+    sets[i] = { name = entry[1] or nil, dataset = entry[2], dataloader = loader }
+  end
+  self.eval_sets = sets
+  self.eval_dataset, self.eval_dataloader = sets[1].dataset, sets[1].dataloader
 end
 
 local function batch_size_of(loader, kwargs, given)
@@ -25,7 +59,8 @@ end
 
 -- How many updates the run will make, where that is known.
 local function total_updates(o, per_epoch)
-  local all = o.num_epochs and per_epoch and o.num_epochs * per_epoch
+  local epochs = o.dry_run and 1 or o.num_epochs
+  local all = epochs and per_epoch and epochs * per_epoch
   if o.max_updates and all then return math.min(o.max_updates, all) end
   return o.max_updates or all
 end
@@ -34,9 +69,11 @@ local function make_run_config(self, o, train_kwargs, eval_kwargs)
   local world, accumulation = self.process_group, o.gradient_accumulation_steps or 1
   local per_epoch = updates_per_epoch(self.train_dataloader, accumulation)
   local train_size = batch_size_of(self.train_dataloader, train_kwargs, o.per_device_batch_size)
-  local eval_size = batch_size_of(self.eval_dataloader, eval_kwargs, o.per_device_batch_size)
+  local eval_loader = self.eval_dataloader or self.predict_dataloader
+  local eval_size = batch_size_of(eval_loader, eval_kwargs, o.per_device_batch_size)
   return run_config{
-    num_epochs = o.num_epochs, max_updates = total_updates(o, per_epoch),
+    num_epochs = o.dry_run and 1 or o.num_epochs, dry_run = o.dry_run or nil,
+    max_updates = total_updates(o, per_epoch),
     train_per_device_batch_size = train_size, train_dl_kwargs = train_kwargs,
     train_total_batch_size = train_size and train_size * world.size * accumulation,
     eval_per_device_batch_size = eval_size, eval_dl_kwargs = eval_kwargs,
@@ -52,14 +89,29 @@ local function make_run_config(self, o, train_kwargs, eval_kwargs)
 end
 
 local function check_training(self, o)
-  if not o.num_epochs and not o.max_updates then
-    errors.raise("argument", "Trainer:train: give num_epochs, max_updates or both",
+  if not (o.num_epochs or o.max_updates or o.max_time or o.dry_run) then
+    errors.raise("argument", "Trainer:train: give num_epochs, max_updates or both, or max_time",
       { argument = "num_epochs" })
   end
   if not self.optimizer and self.optimizer_step == TrainerPhases.optimizer_step then
     errors.raise("argument", "Trainer:train: this trainer has no optimizer; give one, or override "
       .. "optimizer_step", { argument = "optimizer" })
   end
+end
+
+-- The user's options of the loaders, and the limits, with overfit_batches and dry_run laid over.
+local function loader_options(o)
+  local train_kwargs, eval_kwargs = o.train_dataloader_kwargs or {}, o.eval_dataloader_kwargs or {}
+  local train_limit, eval_limit = o.limit_train_batches, o.limit_eval_batches
+  local few = o.dry_run or o.overfit_batches
+  if few then train_limit, eval_limit = { batches = few }, { batches = few } end
+  if o.overfit_batches then
+    local ordered = {}
+    for name, value in next, train_kwargs do ordered[name] = value end
+    ordered.shuffle = false
+    train_kwargs = ordered
+  end
+  return train_kwargs, eval_kwargs, train_limit, eval_limit
 end
 
 --- Before a training run.
@@ -70,24 +122,42 @@ function prepare.training(self, o)
     self.run_history:reset()
     self.update = 0
   end
-  local train_kwargs, eval_kwargs = o.train_dataloader_kwargs or {}, o.eval_dataloader_kwargs or {}
+  local train_kwargs, eval_kwargs, train_limit, eval_limit = loader_options(o)
+  local batch_size = o.per_device_batch_size
   self.train_dataset = o.train_dataset
-  self.train_dataloader = self:create_train_dataloader(o.per_device_batch_size, train_kwargs)
+  self.train_dataloader = limits.sliced(self:create_train_dataloader(batch_size, train_kwargs),
+    train_limit, "limit_train_batches")
   if o.eval_dataset then
-    self.eval_dataset = o.eval_dataset
-    self.eval_dataloader = self:create_eval_dataloader(o.per_device_batch_size, eval_kwargs)
+    make_eval_sets(self, o.eval_dataset, batch_size, eval_kwargs, eval_limit, "eval_dataset")
   end
+  self.gradient_accumulation_steps = o.gradient_accumulation_steps
+  self.weigh_items = o.loss_weighting == "items"
   self.run_config = make_run_config(self, o, train_kwargs, eval_kwargs)
-  self.last_update = self.update + (o.max_updates or math.huge)
+  self.log_interval = o.log_every and Interval(o.log_every, "Trainer:train: log_every") or nil
+  self.eval_interval = o.eval_dataset and o.eval_every
+    and Interval(o.eval_every, "Trainer:train: eval_every") or nil
+  self.log_due, self.logged = false, {}
   self.scheduler = self:create_scheduler()
+  resume.begin(self, o)
+  limits.start(self, o)
 end
 
 --- Before an evaluation run. The run history keeps what it has.
 function prepare.evaluation(self, o)
   start_afresh(self, o)
   local kwargs = o.dataloader_kwargs or {}
-  self.eval_dataset = o.dataset
-  self.eval_dataloader = self:create_eval_dataloader(o.per_device_batch_size, kwargs)
+  make_eval_sets(self, o.dataset, o.per_device_batch_size, kwargs, o.limit_batches, "dataset")
+  self.run_config = make_run_config(self, o, {}, kwargs)
+end
+
+--- Before a prediction run.
+function prepare.prediction(self, o)
+  start_afresh(self, o)
+  local kwargs = o.dataloader_kwargs or {}
+  self.predict_dataset = o.dataset
+  self.predict_dataloader = limits.sliced(
+    self:create_predict_dataloader(o.per_device_batch_size, kwargs), o.limit_batches,
+    "limit_batches")
   self.run_config = make_run_config(self, o, {}, kwargs)
 end
 

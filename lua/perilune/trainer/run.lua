@@ -43,6 +43,7 @@ end
 local function set_up(self)
   self.state = "running"
   self.stop_requested, self.stop_reason, self.has_stopped = false, nil, false
+  self.stop_now, self.deadline = false, nil
   self.seed = tonumber(random.initial_seed())
   self.train_scope, self.eval_scope = context.Scope(), context.Scope()
   self.callback_handler.running = nil
@@ -58,6 +59,9 @@ local function tear_down(self)
   self.train_scope:close()
   self.eval_scope:close()
   self.saved_modes = modes.restore(self.saved_modes)
+  if self.saved_history then self.run_history, self.saved_history = self.saved_history, nil end
+  if self.saved_prefix then self.run_history:set_metric_name_prefix(self.saved_prefix) end
+  self.saved_prefix, self.predictions = nil, nil
   self.callback_handler.running = nil
   self:phase("teardown")
 end
@@ -68,6 +72,9 @@ end
 return function(self, body, options)
   if self.state == "running" then
     errors.raise("user", "this trainer is in the middle of a run; it cannot start another")
+  elseif self.state == "paused" then
+    errors.raise("user", ("this trainer's run is paused after update %d: resume() or abort() it "
+      .. "before another"):format(self.update))
   end
   local function handler(err) return describe_error(self, err) end
   set_up(self)

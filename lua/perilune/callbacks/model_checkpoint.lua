@@ -1,0 +1,184 @@
+--- Saves training states (or only weights) as the run goes: the best k by a metric, the newest k
+-- without one, `last`, and one when the run fails. A disk that refuses is reported; the training
+-- goes on and the last good one stays.
+
+local class = require "perilune.class"
+local errors = require "perilune.errors"
+local directory = require "perilune.state.directory"
+local places = require "perilune.state.places"
+local Interval = require "perilune.interval"
+local TrainerCallback = require "perilune.callbacks.trainer_callback"
+local WatchedMetric = require "perilune.watched_metric"
+
+local ModelCheckpoint = class("ModelCheckpoint", TrainerCallback)
+
+ModelCheckpoint.options = {
+  { "dirpath", "checkpoints", doc = "where; in the trainer's root_dir if it has one" },
+  { "filename", "epoch={epoch}-update={update}",
+    doc = "{epoch}, {update} and metrics, which may have a format: {eval_loss_epoch:%.3f}" },
+  { "monitor", type = "string", doc = "the metric that decides which are best; none: the newest" },
+  { "mode", "min", choices = { "min", "max" }, doc = "whether small or large values are good" },
+  { "save_top_k", 1, type = "integer", min = -1, doc = "how many are kept; -1 all, 0 none" },
+  { "save_last", false, doc = "`last` is always the newest" },
+  { "save_on_exception", false, doc = "save `exception` when the run fails" },
+  { "save_weights_only", false, doc = "a file of weights instead of a training state" },
+  { "every", { epochs = 1 }, type = "table", doc = "how often" },
+}
+
+function ModelCheckpoint:init(o)
+  o = ModelCheckpoint:check(o)
+  self.dirpath, self.filename, self.save_top_k = o.dirpath, o.filename, o.save_top_k
+  self.save_last, self.save_on_exception = o.save_last, o.save_on_exception
+  self.save_weights_only, self.monitor = o.save_weights_only, o.monitor or nil
+  self.metric = self.monitor and WatchedMetric(self.monitor, o.mode == "max")
+  self.every, self.batches = Interval(o.every, "ModelCheckpoint: every"), 0
+  self.kept = {}
+end
+
+--- Where the states of a trainer are.
+function ModelCheckpoint:state_directory(trainer)
+  return places.inside(trainer.root_dir, self.dirpath)
+end
+
+--- The path of the best one, or of the newest where no metric is watched; nil before the first.
+function ModelCheckpoint:best_model_path()
+  return self.kept[1] and self.kept[1].path
+end
+
+local function text_of(trainer, name, format)
+  local history = trainer.run_history
+  local value
+  if name == "epoch" then
+    value = history.current_epoch
+  elseif name == "update" then
+    value = trainer.update
+  else
+    value = history:get_latest_metric(name)
+  end
+  if format == "" then format = value % 1 == 0 and "%d" or "%.4f" end
+  return format:format(value)
+end
+
+local function name_of(self, trainer)
+  local name = self.filename:gsub("{([%w_]+):?([^}]*)}", function(field, format)
+    return text_of(trainer, field, format)
+  end)
+  return self.save_weights_only and name .. ".safetensors" or name
+end
+
+local function remove(path)
+  if path:find("%.safetensors$") then os.remove(path) else directory.remove(path) end
+end
+
+-- The entry's place among those kept, or nil if it is not to be kept.
+local function place_of(self, entry)
+  if self.save_top_k == 0 then return nil end
+  if not self.metric then return 1 end
+  if self.save_top_k < 0 and entry.value ~= entry.value then return #self.kept + 1 end
+  for i, other in ipairs(self.kept) do
+    if self.metric:is_better(entry.value, other.value) then return i end
+  end
+  local room = self.save_top_k < 0 or #self.kept < self.save_top_k
+  return room and entry.value == entry.value and #self.kept + 1 or nil
+end
+
+local function forget(self, path)
+  for i, entry in ipairs(self.kept) do
+    if entry.path == path then return table.remove(self.kept, i) end
+  end
+end
+
+local function save_weights(trainer, path)
+  local ok, err = xpcall(trainer.save_checkpoint, errors.handler, trainer, path, {})
+  if ok then return true end
+  if err.kind ~= "io" then error(err, 0) end
+  io.stderr:write(("perilune: the checkpoint was not saved: %s\n"):format(err.message))
+  return false
+end
+
+-- Calls after(saved) when it is on the disk.
+local function write(self, trainer, path, options)
+  if self.save_weights_only then
+    options.after(save_weights(trainer, path))
+  else
+    options.go_on = true
+    trainer:save_training_state(path, options)
+  end
+end
+
+local function keep_last(self, trainer)
+  local path = self:state_directory(trainer) .. "/last"
+  if self.save_weights_only then path = path .. ".safetensors" end
+  write(self, trainer, path, { after = function() end })
+end
+
+local function save(self, trainer)
+  if self.save_last then keep_last(self, trainer) end
+  if self.metric and not self.metric:is_there(trainer) then return end
+  local entry = { path = self:state_directory(trainer) .. "/" .. name_of(self, trainer),
+    value = self.metric and self.metric:value(trainer) }
+  forget(self, entry.path)
+  local place = place_of(self, entry)
+  if not place then return end
+  table.insert(self.kept, place, entry)
+  local surplus = self.save_top_k > 0 and #self.kept > self.save_top_k and table.remove(self.kept)
+  write(self, trainer, entry.path, {
+    best = self.metric and { metric = self.monitor, value = entry.value,
+      greater_is_better = self.metric.greater_is_better } or nil,
+    after = function(saved)
+      if not saved then
+        forget(self, entry.path)
+        if surplus then self.kept[#self.kept + 1] = surplus end
+      elseif surplus then
+        remove(surplus.path)
+      end
+    end,
+  })
+end
+
+function ModelCheckpoint:on_training_run_start(trainer)
+  self.every:start()
+  if self.save_weights_only then directory.make(self:state_directory(trainer)) end
+end
+
+function ModelCheckpoint:on_optimizer_step_end(trainer)
+  if self.every:due("updates", trainer.update) then save(self, trainer) end
+end
+
+function ModelCheckpoint:on_train_step_end(trainer)
+  self.batches = self.batches + 1
+  if self.every:due("batches", self.batches) then save(self, trainer) end
+end
+
+function ModelCheckpoint:on_training_run_epoch_end(trainer)
+  if self.every:due("epochs", trainer.run_history.current_epoch) then save(self, trainer) end
+end
+
+function ModelCheckpoint:on_exception(trainer)
+  if not self.save_on_exception or not trainer.run_config then return end
+  local path = self:state_directory(trainer) .. "/exception"
+  if self.save_weights_only then path = path .. ".safetensors" end
+  write(self, trainer, path, { now = true, after = function(saved)
+    if saved then trainer:print("saved " .. path) end
+  end })
+end
+
+function ModelCheckpoint:state_dict()
+  return { kept = self.kept, batches = self.batches }
+end
+
+local function exists(path)
+  local file = io.open(path, "r")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- What has been removed from the disk meanwhile is forgotten.
+function ModelCheckpoint:load_state_dict(state)
+  self.kept, self.batches = {}, state.batches
+  for _, entry in ipairs(state.kept) do
+    if exists(entry.path) then self.kept[#self.kept + 1] = entry end
+  end
+end
+
+return ModelCheckpoint

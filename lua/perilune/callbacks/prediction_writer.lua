@@ -1,0 +1,65 @@
+--- Writes the outputs of predict to a CSV file, one line per sample, whole or not at all. As in all
+-- files samples, columns and classes count from 0, and the header says so.
+
+local class = require "perilune.class"
+local errors = require "perilune.errors"
+local atomic_file = require "perilune.atomic_file"
+local is_tensor = require("perilune.tensor").is_tensor
+local TrainerCallback = require "perilune.callbacks.trainer_callback"
+
+local PredictionWriter = class("PredictionWriter", TrainerCallback)
+
+PredictionWriter.options = {
+  { "path", type = "string", required = true, doc = "the file" },
+  { "columns", "outputs", choices = { "outputs", "class" },
+    doc = "all outputs of a sample, or the position of the largest, its class" },
+}
+
+function PredictionWriter:on_predict_run_start(trainer)
+  self.lines, self.samples = {}, 0
+  if trainer.process_group:is_main() then atomic_file.check(self.path) end
+end
+
+local function check_outputs(outputs)
+  if not is_tensor(outputs) or outputs:dim() < 1 or outputs:dim() > 2 then
+    errors.raise("user", "PredictionWriter writes tensors of samples, or of samples x columns; "
+      .. "write others in on_predict_step_end(trainer, batch, outputs, step)")
+  end
+end
+
+local function header(columns, width)
+  if columns == "class" then return "sample_from_0,class_from_0" end
+  local names = { "sample_from_0" }
+  for i = 1, width do names[i + 1] = "output_" .. i - 1 end
+  return table.concat(names, ",")
+end
+
+local function row_text(self, row)
+  if self.columns == "class" then return ("%d"):format(row - 1) end
+  if type(row) ~= "table" then return ("%.9g"):format(row) end
+  local texts = {}
+  for i, value in ipairs(row) do texts[i] = ("%.9g"):format(value) end
+  return table.concat(texts, ",")
+end
+
+function PredictionWriter:on_predict_step_end(_, _, outputs)
+  check_outputs(outputs)
+  if #self.lines == 0 then
+    self.lines[1] = header(self.columns, outputs:dim() == 2 and outputs:size(2) or 1)
+  end
+  local rows = (self.columns == "class" and outputs:argmax(-1) or outputs:detach()):totable()
+  for _, row in ipairs(rows) do
+    self.lines[#self.lines + 1] = ("%d,%s"):format(self.samples, row_text(self, row))
+    self.samples = self.samples + 1
+  end
+end
+
+function PredictionWriter:on_predict_run_end(trainer)
+  self.lines[#self.lines + 1] = ""
+  if trainer.process_group:is_main() then
+    atomic_file.write(self.path, table.concat(self.lines, "\n"))
+  end
+  self.lines = nil
+end
+
+return PredictionWriter
