@@ -2,7 +2,7 @@
 -- that use math.random, dropout, accumulation with a short last group, an evaluation, metrics, a
 -- scheduler, momentum, and a callback that counts. Run as a program it trains into a directory and
 -- is killed where it is told; the specs run it in one process as well.
---   luajit training.lua DIRECTORY [kill=UPDATE] [every=N] [epochs=N]
+--   perilune training.lua DIRECTORY [kill=UPDATE] [every=N] [epochs=N]
 
 local pl = require "perilune"
 local class, data, nn, optim = pl.class, pl.data, pl.nn, pl.optim

@@ -39,6 +39,8 @@ local function dataset(n)
   return data.TensorDataset(pl.randn(n, 3), pl.randn(n, 1))
 end
 
+local program = process.quote(process.perilune) .. " tests/state/training.lua"
+
 describe("training states", function()
   local folder
 
@@ -87,9 +89,8 @@ describe("training states", function()
   end)
 
   it("go on bit by bit in another process after SIGKILL", function()
-    if process.sanitized then return pending "plain luajit cannot load a sanitized engine" end
     local function run(where, ...)
-      local words = table.concat({ "luajit tests/state/training.lua", where, ... }, " ")
+      local words = table.concat({ program, where, ... }, " ")
       return process.run(words)
     end
     local done = run(folder .. "/a", "every=4")
@@ -107,16 +108,15 @@ describe("training states", function()
   end)
 
   it("are there whole or not at all, whenever the process is killed", function()
-    if process.sanitized then return pending "plain luajit cannot load a sanitized engine" end
-    local expected = process.run("luajit tests/state/training.lua " .. folder .. "/a every=20")
+    local expected = process.run(program .. " " .. folder .. "/a every=20")
     assert.are.equal(0, expected.code, expected.err)
     local seed = os.time()
     for i = 1, 4 do
       seed = (seed * 1103515245 + 12345) % 2 ^ 31
-      process.run(("timeout -s KILL %.3f luajit tests/state/training.lua %s/b every=1")
-        :format(0.1 + seed / 2 ^ 31 * 0.3 + 0.05 * i, folder))
+      process.run(("timeout -s KILL %.3f %s %s/b every=1")
+        :format(0.1 + seed / 2 ^ 31 * 0.3 + 0.05 * i, program, folder))
     end
-    local last = process.run("luajit tests/state/training.lua " .. folder .. "/b every=1")
+    local last = process.run(program .. " " .. folder .. "/b every=1")
     assert.are.equal(0, last.code, last.err)
     assert.are.equal(process.read(folder .. "/a/outcome"), process.read(folder .. "/b/outcome"))
   end)
