@@ -35,7 +35,7 @@ function Pass:close()
 end
 
 --- Wrap a pass.
--- @param about { seed, epoch, plan (nil where samples come as they come), skipped (batches before) }
+-- @param about { seed, epoch, skipped = batches before, plan = nil where samples just come }
 -- @return what a `for` loop takes
 return function(loader, about, step, inner)
   return next_transformed, setmetatable({ loader = loader, plan = about.plan,
