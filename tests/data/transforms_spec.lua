@@ -350,6 +350,21 @@ describe("Batch transforms", function()
     assert.are_not.equal(first[1][2], first[2][2])
   end)
 
+  it("go on as they would have, behind batches that were taken", function()
+    local loader = data.DataLoader(positioned(12, transforms.to_float()), { batch_size = 4,
+      seed = 3, batch_transform = transforms.mixup(12) })
+    local function rest(skip)
+      local out = {}
+      loader:set_epoch(1)
+      for batch in loader:batches_after(skip) do out[#out + 1] = batch[2]:totable() end
+      return out
+    end
+    local all = rest(0)
+    assert.same({ all[2], all[3] }, rest(1))
+    assert.same({ all[3] }, rest(2))
+    assert.same({}, rest(3))
+  end)
+
   it("refuse what is no batch of theirs", function()
     local mixup, cutmix = transforms.mixup(3), transforms.cutmix(3)
     local labels = pl.tensor({ 1, 2 }, { dtype = "i64" })
