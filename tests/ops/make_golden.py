@@ -39,7 +39,12 @@ def case(op, f, inputs, attributes="", grad=True):
         else:
             arguments.append(t)
     y = f(*arguments)
-    lines = ['  { op = "%s", attributes = { %s }, inputs = {' % (op, attributes)]
+    head = '  { op = "%s", attributes = { %s }, inputs = {' % (op, attributes)
+    if len(head) > 100:
+        head = head.replace(" attributes = ", "\n    attributes = ", 1)
+    if len(head.split("\n")[-1]) > 100 or len(head) > 100 and "\n" not in head:
+        raise ValueError("too long a line: " + head)
+    lines = [head]
     lines += ["    %s," % array(t) for t in inputs]
     lines.append("  }, output = %s," % array(y))
     if grad:

@@ -40,7 +40,8 @@ end
 
 return {
   max_pool2d = windows({ ties = false }, {
-    { { x{ 1, 2, 7, 8 } }, { kernel = { 2, 3 }, dilation = { 3, 2 }, stride = 1, padding = { 1, 1 } } },
+    { { x{ 1, 2, 7, 8 } },
+      { kernel = { 2, 3 }, dilation = { 3, 2 }, stride = 1, padding = { 1, 1 } } },
     { { x{ 1, 2, 7, 8 } }, { kernel = 3, dilation = 4 }, { wrong = true } },
   }),
   avg_pool2d = windows({}, {
@@ -51,7 +52,8 @@ return {
   }),
   adaptive_max_pool2d = adaptive(false), adaptive_avg_pool2d = adaptive(),
   max_pool2d_backward = {
-    { { x{ 2, 1, 2, 2 }, places({ 2, 1, 2, 2 }, { 0, 3, 3, 5, 2, 1, 4, 0 }) }, { sizes = { 2, 3 } } },
+    { { x{ 2, 1, 2, 2 }, places({ 2, 1, 2, 2 }, { 0, 3, 3, 5, 2, 1, 4, 0 }) },
+      { sizes = { 2, 3 } } },
     { { x{ 1, 1, 2 }, places({ 1, 1, 2 }, { 0, 6 }) }, { sizes = { 2, 3 } }, { wrong = true } },
     { { x{ 1, 1, 2 }, places({ 1, 1, 1 }, { 0 }) }, { sizes = { 2, 3 } }, { wrong = true } },
   },

@@ -35,7 +35,9 @@ local function adaptive_windows(n, size)
   local windows = {}
   for i = 0, n - 1 do
     local inside = {}
-    for p = math.floor(i * size / n), math.ceil((i + 1) * size / n) - 1 do inside[#inside + 1] = p end
+    for p = math.floor(i * size / n), math.ceil((i + 1) * size / n) - 1 do
+      inside[#inside + 1] = p
+    end
     windows[i + 1] = { inside, #inside }
   end
   return windows
