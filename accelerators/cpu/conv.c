@@ -1,8 +1,8 @@
 /*
 ** conv.c -- convolutions as products: windows of the large side become columns (k x positions),
 ** a block of them at a time, and gemm.h does the rest. "Large" is what conv2d reads and
-** conv_transpose2d writes, "small" the other side. Rows of positions are counted through all images,
-** so a block may hold several small ones. Blocks follow from the shape alone.
+** conv_transpose2d writes, "small" the other side. Rows of positions are counted through all
+** images, so a block may hold several small ones. Blocks follow from the shape alone.
 ** Groups with one large channel (depthwise) are computed directly.
 */
 #include "cpu.h"
@@ -60,7 +60,7 @@ static void conv_window(conv *c, const pl_sizes *stride, const pl_sizes *padding
 
 static bool conv_is_direct(const conv *c) { return c->ic == 1 && c->oc <= DIRECT && c->groups > 1; }
 
-/* What a tap reads at position i along an axis is i * stride + from; inside for begin <= i < end. */
+/* What a tap reads at position i of an axis is i * stride + from; inside for begin <= i < end. */
 typedef struct reach { int64_t from, begin, end; } reach;
 
 static reach reach_of(int64_t tap, int64_t stride, int64_t padding, int64_t dilation, int64_t size,
@@ -117,7 +117,7 @@ static int64_t conv_work(const conv *c, int64_t flops) { return flops * c->size 
 
 static int64_t conv_flops(const conv *c) { return c->groups * c->oc * c->k * c->rows * c->ow; }
 
-/* Products of a kernel differ in size where blocks end; the scratch is what the most needy takes. */
+/* A kernel's products differ in size where blocks end; the scratch is what the largest takes. */
 static void conv_expect(conv *c, const gemm_args *g) {
   size_t bytes = c->dtype == PL_F32 ? LEVEL(gemm_f32_scratch)(g) : LEVEL(gemm_f64_scratch)(g);
   if (aligned(bytes) > c->gemm_bytes) c->gemm_bytes = aligned(bytes);

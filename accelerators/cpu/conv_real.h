@@ -73,8 +73,8 @@ static void R(add_tap)(const conv *c, int64_t g, int64_t channel, int64_t ky, in
   const reach x = reach_x(c, kx), y = reach_y(c, ky);
   for (int64_t r = begin, n = begin / c->oh, i = begin % c->oh; r < end; r++, from += c->ow) {
     if (i >= y.begin && i < y.end)
-      R(add_row)(R(plane)(c, n, g, channel) + (i * c->sh + y.from) * c->w + x.begin * c->sw + x.from,
-                 from + x.begin, 1, c->sw, x.end - x.begin);
+      R(add_row)(R(plane)(c, n, g, channel) + (i * c->sh + y.from) * c->w + x.begin * c->sw
+                 + x.from, from + x.begin, 1, c->sw, x.end - x.begin);
     if (++i == c->oh) i = 0, n++;
   }
 }
@@ -263,8 +263,9 @@ static void R(direct_weight)(void *context, int64_t g, int worker) {
       for (int64_t n = 0; n < c->images; n++) {
         const R(t) *large = R(plane)(c, n, g, 0), *small = R(small_plane)(c, n, g, o);
         for (int64_t i = y.begin; i < y.end; i++)
-          total += (double)R(dot_row)(large + (i * c->sh + y.from) * c->w + x.begin * c->sw + x.from,
-                                      small + i * c->ow + x.begin, c->sw, x.end - x.begin);
+          total += (double)R(dot_row)(large + (i * c->sh + y.from) * c->w + x.begin * c->sw
+                                      + x.from, small + i * c->ow + x.begin, c->sw,
+                                      x.end - x.begin);
       }
       ((R(t) *)c->weight)[(g * c->oc + o) * window + t] = (R(t))total;
     }

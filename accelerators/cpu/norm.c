@@ -1,8 +1,8 @@
 /*
 ** norm.c -- batch_norm and layer_norm with their gradients. Sums are made in pieces of at most
 ** PIECE elements in the dtype's vectors and added up as doubles, in an order that follows from the
-** shape. A task of batch_norm is a channel, or a block of channels where planes are single elements;
-** a task of layer_norm is a row, or a block of columns for the sums over rows.
+** shape. A task of batch_norm is a channel, or a block of channels where planes are single
+** elements; a task of layer_norm is a row, or a block of columns for the sums over rows.
 */
 #include "cpu.h"
 #include "real.h"

@@ -55,7 +55,7 @@ static inline void R(products_of)(const R(t) *x, const R(t) *g, const R(t) *w, R
   }
 }
 
-/* y = (x - mean) scale + bias: the difference first, or little is left of x where scale is large. */
+/* y = (x - mean) scale + bias: the difference first, or little of x is left if scale is large. */
 typedef struct R(line) { R(t) mean, scale, bias; } R(line);
 
 static inline void R(line_to)(R(t) *restrict y, const R(t) *restrict x, R(line) l, int64_t n) {

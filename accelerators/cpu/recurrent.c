@@ -55,8 +55,8 @@ KERNEL(lstm) {
              .weight = data_of(call->in[3]), .y = data_of(call->out[0]),
              .last_cell = data_of(call->out[1]), .active = data_of(call->out[2]),
              .cells = data_of(call->out[3]),
-             .product = { .m = gates->sizes[1], .n = 4 * hidden, .k = hidden, .a_rs = hidden, .a_cs = 1,
-                          .b_rs = 1, .b_cs = hidden, .ldc = 4 * hidden } };
+             .product = { .m = gates->sizes[1], .n = 4 * hidden, .k = hidden, .a_rs = hidden,
+                          .a_cs = 1, .b_rs = 1, .b_cs = hidden, .ldc = 4 * hidden } };
   if (!lstm_prepare(&l, gates)) return PL_EMEMORY;
   if (l.dtype == PL_F32) lstm_forward_f32(&l);
   else lstm_forward_f64(&l);
@@ -69,8 +69,9 @@ KERNEL(lstm_backward) {
   if (active->count == 0) return PL_OK;
   int64_t hidden = active->sizes[2] / 4;
   lstm l = { .c0 = data_of(call->in[0]), .weight = data_of(call->in[1]), .active = data_of(active),
-             .cells = data_of(call->in[3]), .dy = data_of(call->in[4]), .dcell = data_of(call->in[5]),
-             .dgates = data_of(call->out[0]), .dh = data_of(call->out[1]), .dc = data_of(call->out[2]),
+             .cells = data_of(call->in[3]), .dy = data_of(call->in[4]),
+             .dcell = data_of(call->in[5]), .dgates = data_of(call->out[0]),
+             .dh = data_of(call->out[1]), .dc = data_of(call->out[2]),
              .product = { .m = active->sizes[1], .n = hidden, .k = 4 * hidden, .a_rs = 4 * hidden,
                           .a_cs = 1, .b_rs = hidden, .b_cs = 1, .ldc = hidden } };
   if (!lstm_prepare(&l, active)) return PL_EMEMORY;

@@ -1,7 +1,8 @@
 /*
-** norm.c -- normalisation. Mean and 1 / deviation of the forward pass are saved in the input's dtype;
-** the backward rows give the gradients of input, weight and bias in one launch. Where backward is
-** recorded itself the same gradients are made of ops, from the input on, so that they have theirs.
+** norm.c -- normalisation. Mean and 1 / deviation of the forward pass are saved in the input's
+** dtype; the backward rows give the gradients of input, weight and bias in one launch. Where
+** backward is recorded itself the same gradients are made of ops, from the input on, so that they
+** have theirs.
 */
 #include "../rule.h"
 #include "../autograd.h"
@@ -82,7 +83,7 @@ INFER(batch_norm_backward) {
   return PL_OK;
 }
 
-/* What a recorded gradient is made of: a, w and dy broadcast; statistics over `axes` of a, or given. */
+/* A recorded gradient's pieces: a, w and dy broadcast; statistics over `axes` of a, or given. */
 typedef struct pieces {
   pl_dims axes, others;              /* normalised over; summed over for weight and bias */
   double eps;

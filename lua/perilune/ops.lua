@@ -258,8 +258,8 @@ local function results_source(row)
     if not output.hidden then
       local k = #names
       names[k + 1] = "t" .. k
-      lines[#lines + 1] = ("local t%d = setmetatable({ _h = out[%d], _op = %d }, Tensor)"):format(k, k,
-        row.id)
+      lines[#lines + 1] = ("local t%d = setmetatable({ _h = out[%d], _op = %d }, Tensor)")
+        :format(k, k, row.id)
       lines[#lines + 1] = ("if state.scope == 0 then own(t%d) end"):format(k)
     end
   end

@@ -41,7 +41,8 @@ describe("Conv2d", function()
 
   it("says what does not fit", function()
     local layer = nn.Conv2d(3, 8, 3)
-    assert.matches("input has 1 channels, weight expects 3", message_of(layer, pl.randn(2, 1, 8, 8)))
+    assert.matches("input has 1 channels, weight expects 3",
+      message_of(layer, pl.randn(2, 1, 8, 8)))
     assert.matches("does not fit into height 2", message_of(layer, pl.randn(2, 3, 2, 8)))
     assert.matches("not divisible by groups 2", message_of(nn.Conv2d, 3, 8, 3, { groups = 2 }))
     assert.matches("kernel_size must be an integer or", message_of(nn.Conv2d, 3, 8, { 1, 2, 3 }))
@@ -160,7 +161,8 @@ describe("LayerNorm and GroupNorm", function()
   end)
 
   it("print as PyTorch's", function()
-    assert.equal("LayerNorm((3, 4), eps=1e-05, elementwise_affine=true)", tostring(nn.LayerNorm { 3, 4 }))
+    assert.equal("LayerNorm((3, 4), eps=1e-05, elementwise_affine=true)",
+      tostring(nn.LayerNorm { 3, 4 }))
     assert.equal("LayerNorm((8,), eps=0.1, elementwise_affine=false)",
       tostring(nn.LayerNorm(8, { eps = 0.1, elementwise_affine = false })))
     assert.equal("GroupNorm(2, 4, eps=1e-05, affine=true)", tostring(nn.GroupNorm(2, 4)))

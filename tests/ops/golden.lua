@@ -1996,7 +1996,8 @@ return { ops = {
       data = { -3.16955662, -4.6148262, 10.5702991 } },
   }
   },
-  { op = "conv2d", attributes = { stride = { 2, 1 }, padding = { 1, 2 }, dilation = { 1, 2 }, groups = 2 }, inputs = {
+  { op = "conv2d", attributes = { stride = { 2, 1 }, padding = { 1, 2 }, dilation = { 1, 2 }, groups
+    = 2 }, inputs = {
     { shape = { 1, 4, 5, 5 }, dtype = "f32",
       data = { -0.0264780521, -0.831426382, -1.01990652, 0.962195158, 0.344653845,
         -0.371082306, 1.28643394, 0.726435423, 0.274409294, -0.733329296,
@@ -2170,7 +2171,8 @@ return { ops = {
     false,
   }
   },
-  { op = "conv_transpose2d", attributes = { stride = 2, padding = 1, output_padding = { 1, 0 } }, inputs = {
+  { op = "conv_transpose2d", attributes = { stride = 2, padding = 1, output_padding = { 1, 0 } },
+    inputs = {
     { shape = { 2, 3, 3, 2 }, dtype = "f32",
       data = { 0.419211388, -0.0677366257, -1.87890768, 0.505413771, 0.215902805,
         1.74661875, 0.229780197, 1.21634459, 1.20259404, -1.12572789,
@@ -2323,7 +2325,8 @@ return { ops = {
         0, 0 } },
   }
   },
-  { op = "max_pool2d", attributes = { kernel = 3, stride = 2, padding = 1, ceil_mode = true }, inputs = {
+  { op = "max_pool2d", attributes = { kernel = 3, stride = 2, padding = 1, ceil_mode = true },
+    inputs = {
     { shape = { 1, 1, 6, 5 }, dtype = "f32",
       data = { -0.349229097, 0.927322149, -0.426640511, 0.674847126, 1.1863215,
         -1.04814148, -0.226698875, -1.42266798, -0.37200737, -0.093044281,
@@ -2396,7 +2399,8 @@ return { ops = {
         0.0605626367, -0.133543119, -0.194105759, -0.22872287, -0.0346171074 } },
   }
   },
-  { op = "avg_pool2d", attributes = { kernel = 3, stride = 2, padding = 1, ceil_mode = true, count_include_pad = false }, inputs = {
+  { op = "avg_pool2d", attributes = { kernel = 3, stride = 2, padding = 1, ceil_mode = true,
+    count_include_pad = false }, inputs = {
     { shape = { 1, 1, 6, 6 }, dtype = "f32",
       data = { 1.5416007, -0.481719255, -1.23695564, 1.63236713, -0.0984370708,
         -0.0149645805, 0.483199358, 1.44041348, 0.14124465, 1.1590097,
@@ -2427,7 +2431,8 @@ return { ops = {
         0.123422146 } },
   }
   },
-  { op = "avg_pool2d", attributes = { kernel = 3, stride = 2, padding = 1, ceil_mode = true }, inputs = {
+  { op = "avg_pool2d", attributes = { kernel = 3, stride = 2, padding = 1, ceil_mode = true },
+    inputs = {
     { shape = { 1, 1, 6, 6 }, dtype = "f32",
       data = { -0.679306269, 0.195464134, -0.972024679, -0.57626152, -1.34438539,
         0.0960679054, 1.71248126, -1.63277316, 1.36597729, -0.326309681,

@@ -1,5 +1,7 @@
 """Writes golden.lua: what PyTorch answers for a few calls of each op. Run by hand when a case is
 added: python3 tests/ops/make_golden.py > tests/ops/golden.lua. Inputs are f32 unless named."""
+import textwrap
+
 import torch
 import torch.nn.functional as F
 
@@ -39,7 +41,8 @@ def case(op, f, inputs, attributes="", grad=True):
         else:
             arguments.append(t)
     y = f(*arguments)
-    lines = ['  { op = "%s", attributes = { %s }, inputs = {' % (op, attributes)]
+    head = '  { op = "%s", attributes = { %s }, inputs = {' % (op, attributes)
+    lines = textwrap.wrap(head, 100, subsequent_indent="    ", break_on_hyphens=False)
     lines += ["    %s," % array(t) for t in inputs]
     lines.append("  }, output = %s," % array(y))
     if grad:
@@ -145,13 +148,14 @@ def losses():
 
 def images():
     """Convolutions, pooling and normalisation."""
-    case("conv2d", lambda x, w, b: F.conv2d(x, w, b, padding=1), [real(2, 2, 4, 5), real(3, 2, 3, 3),
-                                                                   real(3)], "padding = 1")
+    case("conv2d", lambda x, w, b: F.conv2d(x, w, b, padding=1),
+         [real(2, 2, 4, 5), real(3, 2, 3, 3), real(3)], "padding = 1")
     case("conv2d", lambda x, w, b: F.conv2d(x, w, b, stride=(2, 1), padding=(1, 2), dilation=(1, 2),
                                             groups=2),
          [real(1, 4, 5, 5), real(2, 2, 3, 2), real(2)],
          "stride = { 2, 1 }, padding = { 1, 2 }, dilation = { 1, 2 }, groups = 2")
-    case("conv2d", lambda x, w, b: F.conv2d(x, w, groups=3), [real(2, 3, 4, 4), real(6, 1, 3, 3), None],
+    case("conv2d", lambda x, w, b: F.conv2d(x, w, groups=3),
+         [real(2, 3, 4, 4), real(6, 1, 3, 3), None],
          "groups = 3")
     case("conv_transpose2d",
          lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=(1, 0)),
@@ -172,7 +176,8 @@ def images():
          "kernel = 3, stride = 2, padding = 1, ceil_mode = true")
     case("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (2, 3)), [real(1, 2, 5, 7)],
          "sizes = { 2, 3 }")
-    case("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(x, 3), [real(1, 1, 5, 4)], "sizes = 3")
+    case("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(x, 3), [real(1, 1, 5, 4)],
+         "sizes = 3")
     case("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True),
          [real(4, 2, 3), real(2), real(2)], "training = true")
     case("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=0.1),
@@ -180,7 +185,8 @@ def images():
     mean, var = real(2), real(2, low=0.5)
     case("batch_norm", lambda x, w, b, m, v: F.batch_norm(x, m.detach(), v.detach(), w, b),
          [real(3, 2, 2), real(2), real(2), mean, var])
-    case("layer_norm", lambda x, w, b: F.layer_norm(x, (4,), w, b), [real(2, 3, 4), real(4), real(4)])
+    case("layer_norm", lambda x, w, b: F.layer_norm(x, (4,), w, b),
+         [real(2, 3, 4), real(4), real(4)])
     case("layer_norm", lambda x, w, b: F.layer_norm(x, (3, 4), w, b, 0.1),
          [real(2, 3, 4), real(3, 4), real(3, 4)], "axes = { -2, -1 }, eps = 0.1")
     case("group_norm", lambda x, w, b: F.group_norm(x, 2, w, b), [real(2, 4, 3), real(4), real(4)],

@@ -40,7 +40,8 @@ return {
   },
   layer_norm = {
     { { x{ 3, 5 }, x{ 5 }, x{ 5 } } }, { { x{ 2, 3, 4 } }, nil, { floats = true } },
-    { { x{ 2, 3, 4 }, x{ 3, 4 }, x{ 3, 4 } }, { axes = { -2, -1 }, eps = 0.25 }, { floats = true } },
+    { { x{ 2, 3, 4 }, x{ 3, 4 }, x{ 3, 4 } }, { axes = { -2, -1 }, eps = 0.25 },
+      { floats = true } },
     { { x{ 2, 37 }, x{ 37 } }, nil, { floats = true, slack = 1e-5 } },
     { { x{ 5 }, x{ 5 }, x{ 5 } } }, { { x{ 0, 5 }, x{ 5 }, x{ 5 } } },
     { { x{ 3, 1100 }, x{ 1100 }, x{ 1100 } }, nil, { grad = false, floats = true } },

@@ -10,7 +10,8 @@ local function windows(options, extra)
     { { x{ 2, 5, 7 } }, { kernel = 3, stride = 2, ceil_mode = true } },
     { { x{ 1, 1, 6, 5 } }, { kernel = 2, stride = 3, padding = 1, ceil_mode = true } },
     { { x{ 0, 2, 4, 4 } }, { kernel = 2 } },
-    { { x{ 3, 2, 9, 8 } }, { kernel = 3, stride = 1, padding = 1 } },
+    { { x{ 1, 2, 3, 9 } }, { kernel = 3, stride = 1, padding = 1 } },
+    { { x{ 3, 2, 9, 8 } }, { kernel = 3, stride = 1, padding = 1 }, { grad = false } },
     { { x{ 2, 3, 4, 6 } }, { kernel = 5 }, { wrong = true } },
     { { x{ 2, 3, 4, 6 } }, { kernel = 2, padding = 2 }, { wrong = true } },
     { { x{ 2, 3, 4, 6 } }, { kernel = 2, stride = 0 }, { wrong = true } },
@@ -40,7 +41,8 @@ end
 
 return {
   max_pool2d = windows({ ties = false }, {
-    { { x{ 1, 2, 7, 8 } }, { kernel = { 2, 3 }, dilation = { 3, 2 }, stride = 1, padding = { 1, 1 } } },
+    { { x{ 1, 2, 7, 8 } },
+      { kernel = { 2, 3 }, dilation = { 3, 2 }, stride = 1, padding = { 1, 1 } } },
     { { x{ 1, 2, 7, 8 } }, { kernel = 3, dilation = 4 }, { wrong = true } },
   }),
   avg_pool2d = windows({}, {
@@ -51,7 +53,8 @@ return {
   }),
   adaptive_max_pool2d = adaptive(false), adaptive_avg_pool2d = adaptive(),
   max_pool2d_backward = {
-    { { x{ 2, 1, 2, 2 }, places({ 2, 1, 2, 2 }, { 0, 3, 3, 5, 2, 1, 4, 0 }) }, { sizes = { 2, 3 } } },
+    { { x{ 2, 1, 2, 2 }, places({ 2, 1, 2, 2 }, { 0, 3, 3, 5, 2, 1, 4, 0 }) },
+      { sizes = { 2, 3 } } },
     { { x{ 1, 1, 2 }, places({ 1, 1, 2 }, { 0, 6 }) }, { sizes = { 2, 3 } }, { wrong = true } },
     { { x{ 1, 1, 2 }, places({ 1, 1, 1 }, { 0 }) }, { sizes = { 2, 3 } }, { wrong = true } },
   },

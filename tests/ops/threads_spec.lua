@@ -31,8 +31,8 @@ local calls = {
       :reshape(10, 4, 3, 3))
   end },
   { "depthwise conv2d", function(x)
-    return x:reshape(12, 10, 50, 35):conv2d(x:select(1, 2):narrow(1, 1, 90):reshape(10, 1, 3, 3), nil,
-      { groups = 10 })
+    return x:reshape(12, 10, 50, 35):conv2d(x:select(1, 2):narrow(1, 1, 90):reshape(10, 1, 3, 3),
+      nil, { groups = 10 })
   end },
   { "max_pool2d", function(x) return x:reshape(12, 10, 50, 35):max_pool2d(2) end },
   { "batch_norm", function(x)

@@ -1,5 +1,5 @@
---- nn.Conv1d, nn.Conv2d and nn.ConvTranspose2d. Weights are drawn as PyTorch's: kaiming_uniform with
--- a = sqrt(5), the bias uniform within 1 / sqrt(fan in).
+--- nn.Conv1d, nn.Conv2d and nn.ConvTranspose2d. Weights are drawn as PyTorch's: kaiming_uniform
+-- with a = sqrt(5), the bias uniform within 1 / sqrt(fan in).
 
 local class = require "perilune.class"
 local create = require "perilune.create"

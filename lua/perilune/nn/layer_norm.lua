@@ -21,7 +21,8 @@ function LayerNorm:init(o)
   local shape = type(o.normalized_shape) == "number" and { o.normalized_shape }
     or { unpack(o.normalized_shape) }
   if #shape == 0 then
-    errors.raise("argument", "LayerNorm: normalized_shape is empty", { argument = "normalized_shape" })
+    errors.raise("argument", "LayerNorm: normalized_shape is empty",
+      { argument = "normalized_shape" })
   end
   local axes = {}
   for i = 1, #shape do axes[i] = i - #shape - 1 end

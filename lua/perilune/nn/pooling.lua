@@ -9,8 +9,8 @@ local pooling = {}
 
 local kernel = { "kernel_size", type = { "integer", "table" }, required = true,
   doc = "size of the window" }
-local stride = { "stride", type = { "integer", "table" }, doc = "steps between windows, the kernel's"
-  .. " size by default" }
+local stride = { "stride", type = { "integer", "table" },
+  doc = "steps between windows, the kernel's size by default" }
 local padding = sizes.option("padding", 0, "elements around the input")
 local ceil_mode = { "ceil_mode", false, doc = "let the last window reach over the end" }
 
@@ -40,7 +40,8 @@ local function windows(name, row, more, shown)
     local words = {}
     for i, option in ipairs(shown) do
       local value = self[option]
-      words[i] = option .. "=" .. (type(value) == "boolean" and tostring(value) or sizes.text(value))
+      local text = type(value) == "boolean" and tostring(value) or sizes.text(value)
+      words[i] = option .. "=" .. text
     end
     return table.concat(words, ", ")
   end

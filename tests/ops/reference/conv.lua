@@ -28,29 +28,29 @@ local function window_of(a)
   return w
 end
 
---- f(image, in channel within its group, out channel, y, x, ky, kx, iy, ix) for every pair of
--- output and input elements that a window joins; in and out are those of conv2d.
+--- The place of a position (from 0) in a 4-d array of shape.
+local function flat(shape, a, b, c, d)
+  return ((a * shape[2] + b) * shape[3] + c) * shape[4] + d + 1
+end
+
+--- f(large, small, weight), the places of the elements that a window joins, for every such three;
+-- large and small are the input and output of conv2d, kernel the shape of its weight.
 local function each_pair(large, small, kernel, w, f)
   local ic, oc = large[2] / w.groups, small[2] / w.groups
   for n = 0, small[1] - 1 do for o = 0, small[2] - 1 do
     local g = math.floor(o / oc)
     for y = 0, small[3] - 1 do for x = 0, small[4] - 1 do
       for c = 0, ic - 1 do
-        for ky = 0, kernel[1] - 1 do for kx = 0, kernel[2] - 1 do
+        for ky = 0, kernel[3] - 1 do for kx = 0, kernel[4] - 1 do
           local iy, ix = y * w.sh - w.ph + ky * w.dh, x * w.sw - w.pw + kx * w.dw
           if iy >= 0 and iy < large[3] and ix >= 0 and ix < large[4] then
-            f({ n, g * ic + c, iy, ix }, { n, o, y, x }, { o, c, ky, kx })
+            f(flat(large, n, g * ic + c, iy, ix), flat(small, n, o, y, x),
+              flat(kernel, o, c, ky, kx))
           end
         end end
       end
     end end
   end end
-end
-
-local function flat(shape, at)
-  local i = 0
-  for d, size in ipairs(shape) do i = i * size + at[d] end
-  return i + 1
 end
 
 local function zeros(shape)
@@ -72,9 +72,8 @@ function R.conv2d(a, x, weight, bias)
   local y = zeros{ large.shape[1], shape[1],
     out_size(large.shape[3], shape[3], w.sh, w.ph, w.dh),
     out_size(large.shape[4], shape[4], w.sw, w.pw, w.dw) }
-  each_pair(large.shape, y.shape, { shape[3], shape[4] }, w, function(i, o, k)
-    local at = flat(y.shape, o)
-    y.data[at] = y.data[at] + array.at(large, i) * array.at(weight, k)
+  each_pair(large.shape, y.shape, shape, w, function(i, o, k)
+    y.data[o] = y.data[o] + large.data[i] * weight.data[k]
   end)
   add_bias(y, bias)
   return unbatch(y, had)
@@ -87,9 +86,8 @@ function R.conv_transpose2d(a, x, weight, bias)
   local y = zeros{ small.shape[1], shape[2] * w.groups,
     (small.shape[3] - 1) * w.sh - 2 * w.ph + w.dh * (shape[3] - 1) + more_h + 1,
     (small.shape[4] - 1) * w.sw - 2 * w.pw + w.dw * (shape[4] - 1) + more_w + 1 }
-  each_pair(y.shape, small.shape, { shape[3], shape[4] }, w, function(i, o, k)
-    local at = flat(y.shape, i)
-    y.data[at] = y.data[at] + array.at(small, o) * array.at(weight, k)
+  each_pair(y.shape, small.shape, shape, w, function(i, o, k)
+    y.data[i] = y.data[i] + small.data[o] * weight.data[k]
   end)
   add_bias(y, bias)
   return unbatch(y, had)
@@ -100,9 +98,8 @@ function R.conv2d_weight_grad(a, x, grad)
   local w = window_of(a)
   local kh, kw = pair(a.kernel)
   local y = zeros{ small.shape[2], large.shape[2] / w.groups, kh, kw }
-  each_pair(large.shape, small.shape, { kh, kw }, w, function(i, o, k)
-    local at = flat(y.shape, k)
-    y.data[at] = y.data[at] + array.at(large, i) * array.at(small, o)
+  each_pair(large.shape, small.shape, y.shape, w, function(i, o, k)
+    y.data[k] = y.data[k] + large.data[i] * small.data[o]
   end)
   return y
 end

@@ -35,27 +35,23 @@ local function adaptive_windows(n, size)
   local windows = {}
   for i = 0, n - 1 do
     local inside = {}
-    for p = math.floor(i * size / n), math.ceil((i + 1) * size / n) - 1 do inside[#inside + 1] = p end
+    for p = math.floor(i * size / n), math.ceil((i + 1) * size / n) - 1 do
+      inside[#inside + 1] = p
+    end
     windows[i + 1] = { inside, #inside }
   end
   return windows
 end
 
---- f(output position, list of input positions, counted) for every window.
+--- f(output place, list of input places, counted) for every window; answers the output's shape.
 local function each_window(shape, rows, columns, f)
-  local lead = {}
-  for d = 1, #shape - 2 do lead[d] = shape[d] end
-  local out = { unpack(lead) }
-  out[#out + 1], out[#out + 2] = #rows, #columns
-  local r = #shape
+  local out, r = { unpack(shape) }, #shape
+  out[r - 1], out[r] = #rows, #columns
   array.each(out, function(at, i)
     local row, column, list = rows[at[r - 1] + 1], columns[at[r] + 1], {}
+    local plane = math.floor((i - 1) / (#rows * #columns)) * shape[r - 1]
     for _, y in ipairs(row[1]) do
-      for _, x in ipairs(column[1]) do
-        local p = { unpack(at, 1, r - 2) }
-        p[r - 1], p[r] = y, x
-        list[#list + 1] = p
-      end
+      for _, x in ipairs(column[1]) do list[#list + 1] = (plane + y) * shape[r] + x + 1 end
     end
     f(i, list, row[2] * column[2])
   end)
@@ -66,7 +62,7 @@ local function pooled(x, rows, columns, fold)
   local data = {}
   local shape = each_window(x.shape, rows, columns, function(i, list, counted)
     local values = {}
-    for k, at in ipairs(list) do values[k] = array.at(x, at) end
+    for k, at in ipairs(list) do values[k] = x.data[at] end
     data[i] = fold(values, counted)
   end)
   return array.new(shape, data)
@@ -111,20 +107,11 @@ local function large_shape(a, grad)
   return shape
 end
 
-local function flat(shape, at)
-  local i = 0
-  for d, size in ipairs(shape) do i = i * size + at[d] end
-  return i + 1
-end
-
 local function spread(a, grad, rows, columns)
   local shape = large_shape(a, grad)
   local out = array.build(shape, function() return 0 end)
   each_window(shape, rows, columns, function(i, list, counted)
-    for _, at in ipairs(list) do
-      local k = flat(shape, at)
-      out.data[k] = out.data[k] + grad.data[i] / counted
-    end
+    for _, at in ipairs(list) do out.data[at] = out.data[at] + grad.data[i] / counted end
   end)
   return out
 end

@@ -53,7 +53,9 @@ function R.lstm_backward(_, c0, weight, active, cells, dy, dcell)
       end
       for k = 1, hidden do
         dh[k] = 0
-        for j = 1, 4 * hidden do dh[k] = dh[k] + out.data[at + j] * weight.data[(j - 1) * hidden + k] end
+        for j = 1, 4 * hidden do
+          dh[k] = dh[k] + out.data[at + j] * weight.data[(j - 1) * hidden + k]
+        end
       end
     end
   end
