@@ -31,11 +31,7 @@ end
 
 describe("ModelEmaCallback", function()
   local folder
-  before_each(function()
-    local pipe = io.popen("mktemp -d")
-    folder = pipe:read("*l")
-    pipe:close()
-  end)
+  before_each(function() folder = process.folder() end)
   after_each(function() process.remove(folder) end)
 
   local function callback(o)

@@ -1,26 +1,12 @@
 -- Weights to export, and the callbacks that save and stop.
 
-package.path = "./tests/host/?.lua;" .. package.path
-local lfs = require "lfs"
+package.path = "./tests/host/?.lua;./tests/state/?.lua;" .. package.path
 local pl = require "perilune"
 local process = require "process"
+local support = require "support"
 local callbacks, class, data, nn, optim = pl.callbacks, pl.class, pl.data, pl.nn, pl.optim
 
-local function entries(path)
-  local found = {}
-  for name in lfs.dir(path) do
-    if not name:find("^%.%.?$") then found[#found + 1] = name end
-  end
-  table.sort(found)
-  return found
-end
-
-local function fails(kind, words, f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  assert.are.equal(kind, err.kind, err.message)
-  assert.truthy(err.message:find(words, 1, true), err.message)
-end
+local entries, fails = support.entries, support.fails
 
 local function make(options)
   options = options or {}

@@ -5,25 +5,11 @@ package.path = "./tests/host/?.lua;./tests/state/?.lua;" .. package.path
 local lfs = require "lfs"
 local pl = require "perilune"
 local process = require "process"
+local support = require "support"
 local training = require "training"
 local class, data, nn, optim = pl.class, pl.data, pl.nn, pl.optim
 
-local function entries(path)
-  local found = {}
-  for name in lfs.dir(path) do
-    if not name:find("^%.%.?$") then found[#found + 1] = name end
-  end
-  table.sort(found)
-  return found
-end
-
-local function fails(kind, words, f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  assert.are.equal(kind, err.kind, err.message)
-  assert.truthy(err.message:find(words, 1, true), err.message)
-  return err
-end
+local entries, fails = support.entries, support.fails
 
 local function small(options)
   options = options or {}
