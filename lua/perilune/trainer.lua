@@ -145,9 +145,11 @@ local function start_update(self)
   math.randomseed(self.seed % 2147483648 * 4194304 + self.update % 4194304)
 end
 
+-- Ctrl-C pauses a run of the session, else it ends it.
 local function check_interrupt(self)
   if engine.interrupted() == 0 then return end
   engine.take_interrupt()
+  if stepping.rest(self) then return end
   errors.raise("interrupted", ("interrupted in epoch %d after update %d; %s")
     :format(self.run_history.current_epoch, self.update, saving.interrupted(self)))
 end
@@ -217,6 +219,10 @@ local function eval_batches(self, loader, one_step)
     step = step + 1
     one_step(self, batch, step)
     check_interrupt(self)
+    if self.stop_now and not self.train_dataloader then
+      errors.raise("interrupted", ("aborted after %d batches; numbers of a part would mislead")
+        :format(step))
+    end
   end
   scope:close()
 end
@@ -277,6 +283,8 @@ end
 function Trainer:evaluate_now()
   if not self.eval_sets or (self.state ~= "running" and self.state ~= "paused") then
     errors.raise("user", "Trainer:evaluate_now: there is no run with an eval_dataset")
+  elseif self.saved_modes then
+    errors.raise("user", "Trainer:evaluate_now: an evaluation is under way already")
   end
   return evaluate_sets(self, on_request)
 end

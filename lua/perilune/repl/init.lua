@@ -1,9 +1,13 @@
 --- The interactive session: reads lines until they make a chunk, runs it, shows its results.
--- Nothing that a chunk does ends the session but os.exit; Ctrl-C gives up the line or stops the
--- running chunk, Ctrl-D leaves. Without a terminal it reads plain lines and shows no prompt.
+-- Nothing that a chunk does ends the session but os.exit; Ctrl-C gives up the line, pauses a run or
+-- stops the running chunk, Ctrl-D leaves. Without a terminal it reads plain lines and shows no
+-- prompt.
 
+local errors = require "perilune.errors"
+local pausing = require "perilune.pausing"
 local pretty = require "perilune.repl.pretty"
 local session = require "perilune.repl.session"
+local terminal = require "perilune.terminal"
 
 local repl = {}
 
@@ -61,6 +65,13 @@ local function show_error(err)
   io.stderr:write(tostring(err), "\n")
 end
 
+local function show_pause(trainer)
+  terminal.finish()
+  local place = trainer.saved_modes and "in an evaluation, " or ""
+  print(("paused %sin epoch %d after update %d: trainer:resume() goes on, trainer:abort() ends the "
+    .. "run"):format(place, trainer.run_history.current_epoch, trainer.update))
+end
+
 --- Reads, runs and shows one chunk.
 -- @return false at the end of the input
 local function step(host, interactive, state)
@@ -68,12 +79,57 @@ local function step(host, interactive, state)
   if not text then return false end
   if not text:find("%S") then return true end
   local results, err = state:run(text)
-  if results then
-    show_results(results)
-  else
+  if not results then
     show_error(err)
+  elseif results.paused_input then
+    show_pause(results)
+  else
+    show_results(results)
   end
   return true
+end
+
+--- LuaJIT's dofile is a C function, which a paused run cannot rest in.
+local function run_file(name)
+  local chunk, message
+  if name then
+    chunk, message = loadfile(name)
+  else
+    chunk, message = loadstring(io.read("*a"), "=stdin")
+  end
+  if not chunk then error(message, 0) end
+  return chunk()
+end
+
+--- Whether the input that is over is the end of the session: the first Ctrl-D with a paused run
+-- only says so.
+local function is_end(interactive, warned)
+  if not interactive or warned or not pausing.trainers()[1] then return true end
+  print("\na run is paused: trainer:resume() goes on, another Ctrl-D ends it and leaves")
+  return false
+end
+
+--- Ends what is paused as Ctrl-C ends a script's run.
+local function end_paused_runs()
+  for _, trainer in ipairs(pausing.trainers()) do
+    local ok, results, err = xpcall(pausing.resume, errors.handler, trainer, "leave")
+    if not ok or not results then show_error(ok and err or results) end
+  end
+end
+
+local function read_and_run(host, interactive)
+  local state, warned = session.new(), false
+  while true do
+    host.clear_interrupts()
+    -- A late Ctrl-C may arrive between two chunks; showing a value may fail.
+    local ok, more = pcall(step, host, interactive, state)
+    if not ok then
+      show_error(more)
+    elseif not more then
+      if is_end(interactive, warned) then return end
+    end
+    warned = ok and not more
+  end
 end
 
 --- Runs a session on standard input until it ends.
@@ -83,22 +139,14 @@ function repl.run()
   local interactive = host.is_terminal()
   local history = interactive and history_path()
   rawset(_G, "pl", require "perilune")
+  rawset(_G, "dofile", run_file)
   if interactive then
     print(("Perilune, %s. Ctrl-D leaves."):format(jit.version))
     if history then host.load_history(history) end
   end
-  local state = session.new()
-  while true do
-    host.clear_interrupts()
-    -- A late Ctrl-C may arrive between two chunks; showing a value may fail.
-    local ok, more = pcall(step, host, interactive, state)
-    if not ok then
-      show_error(more)
-    elseif not more then
-      break
-    end
-  end
+  read_and_run(host, interactive)
   if interactive then print() end
+  end_paused_runs()
   if history then host.save_history(history) end
   return 0
 end

@@ -42,8 +42,10 @@ local function save_and_tell(trainer, path, options)
   if options.after then options.after(done) end
 end
 
+-- A run that was paused inside an evaluation goes on there, so it is at no edge either.
 local function in_training(trainer)
-  return trainer.state == "running" and trainer.train_dataloader ~= nil
+  local at_work = trainer.state == "running" or (trainer.state == "paused" and trainer.saved_modes)
+  return at_work and trainer.train_dataloader ~= nil
 end
 
 --- Save, now or at the next edge.
