@@ -49,8 +49,8 @@ end
 function stepping.continue(self)
   paused_run(self, "Trainer:steps")
   if self.paused_input then
-    errors.raise("user", "Trainer:steps: Ctrl-C paused this run in the middle of an input; resume() "
-      .. "goes on inside it")
+    errors.raise("user", "Trainer:steps: Ctrl-C paused this run in the middle of an input; resume()"
+      .. " goes on inside it")
   end
   return advance, self
 end
