@@ -22,13 +22,15 @@ function coroutines.yield(...)
 end
 
 local function put_back(thread, grad, anomaly, interrupts, ...)
-  state.grad, state.interrupts = grad, interrupts
-  if coroutine.status(thread) == "suspended" then state.anomaly = anomaly end
+  state.grad = grad
+  if coroutine.status(thread) == "suspended" then
+    state.anomaly, state.interrupts = anomaly, interrupts
+  end
   return ...
 end
 
 --- Let a coroutine go on; parameters and results as of coroutine.resume. One that ends leaves
--- behind what it set for good: the generator, and whether anomalies are looked for.
+-- behind what it set for good: the generator, whether anomalies are looked for, when ops fail.
 function coroutines.resume(thread, ...)
   return put_back(thread, state.grad, state.anomaly, state.interrupts,
     coroutine.resume(thread, ...))

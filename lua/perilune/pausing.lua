@@ -11,6 +11,11 @@ local pausing = {}
 local running -- the input at work: { thread =, may_rest = whether those that wait for it may }
 local paused = {} -- trainers whose run rests, in the order in which they were interrupted
 
+--- Whether an input of a session is at work.
+function pausing.in_session()
+  return running ~= nil
+end
+
 --- Whether a run called from here can be paused.
 function pausing.possible()
   return running ~= nil and coroutine.running() == running.thread and coroutine.isyieldable()

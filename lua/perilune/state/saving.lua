@@ -42,10 +42,8 @@ local function save_and_tell(trainer, path, options)
   if options.after then options.after(done) end
 end
 
--- A run that was paused inside an evaluation goes on there, so it is at no edge either.
 local function in_training(trainer)
-  local at_work = trainer.state == "running" or (trainer.state == "paused" and trainer.saved_modes)
-  return at_work and trainer.train_dataloader ~= nil
+  return trainer.state == "running" and trainer.train_dataloader ~= nil
 end
 
 --- Save, now or at the next edge.
@@ -69,11 +67,20 @@ function saving.edge(trainer, step)
   for _, one in ipairs(wanted) do save_and_tell(trainer, one[1], one[2]) end
 end
 
---- What Ctrl-C leaves behind where the trainer has a root_dir.
+-- Where a run that is told to end leaves its state: with a root_dir or a callback that saves.
+local function directory_of(trainer)
+  if trainer.root_dir then return trainer.root_dir end
+  for _, callback in ipairs(trainer.callback_handler.callbacks) do
+    if callback.state_directory then return callback:state_directory(trainer) end
+  end
+end
+
+--- What a signal leaves behind.
 -- @return a sentence about it
 function saving.interrupted(trainer)
-  if not trainer.root_dir then return "no state was saved" end
-  local path = trainer.root_dir .. "/interrupted"
+  local where = directory_of(trainer)
+  if not where then return "no state was saved (the trainer has no root_dir)" end
+  local path = where .. "/interrupted"
   if not save(trainer, path, { go_on = true }) then return "no state was saved" end
   return ('the state was saved in %s (resume_from = "auto" goes on)'):format(path)
 end

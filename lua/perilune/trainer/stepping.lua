@@ -1,6 +1,8 @@
 --- Runs that go one update at a time: the run is a coroutine that rests between two updates. And
--- how runs of either kind rest after Ctrl-C at the session, and go on.
+-- how runs of either kind rest after Ctrl-C at the session, and go on. In a script a signal in the
+-- body of the loop waits for the run to go on; at a session's prompt it stops what is typed there.
 
+local context = require "perilune.context"
 local coroutines = require "perilune.coroutines"
 local errors = require "perilune.errors"
 local pausing = require "perilune.pausing"
@@ -22,7 +24,10 @@ local function advance(self)
       if not ok then error(batch, 0) end
       return nil
     end
-    if batch ~= INTERRUPTED then return batch, output end
+    if batch ~= INTERRUPTED then
+      if not pausing.in_session() then context.interrupt_ops_at(2) end
+      return batch, output
+    end
     order = pausing.pause(self)
   end
 end
