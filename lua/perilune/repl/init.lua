@@ -71,8 +71,8 @@ end
 
 local function show_pause(trainer)
   terminal.finish()
-  print(("paused in epoch %d after update %d: trainer:resume() goes on, trainer:abort() ends the run")
-    :format(trainer.run_history.current_epoch, trainer.update))
+  print(("paused in epoch %d after update %d: trainer:resume() goes on, trainer:abort() ends the "
+    .. "run"):format(trainer.run_history.current_epoch, trainer.update))
 end
 
 --- Reads, runs and shows one chunk.
