@@ -1,6 +1,7 @@
 /*
 ** call.h -- one op on its way from pl_apply to a kernel, and the rooms it passes through: unify.c
-** (device and dtypes), autocast.c (half or f32 by the row's class), launch.c (shapes, kernels), record.c (tape, checks), update.c (in place).
+** (device and dtypes), autocast.c (half or f32 by the row's class), launch.c (shapes, kernels),
+** record.c (tape, checks), update.c (in place).
 */
 #pragma once
 #include "autograd.h"
