@@ -56,7 +56,7 @@ local function set_up(self)
   engine.C.pl_process_fail_with(0)
 end
 
-local function tear_down(self)
+local function release(self)
   engine.C.pl_interrupt_watch(0)
   context.interrupt_ops_at(self.interrupts_before)
   context.detect_anomaly(self.anomaly_before)
@@ -68,6 +68,13 @@ local function tear_down(self)
   self.saved_prefix, self.predictions = nil, nil
   self.callback_handler.running = nil
   self:phase("teardown")
+end
+
+-- The hardware goes last, whatever went wrong before.
+local function tear_down(self)
+  local ok, problem = xpcall(release, errors.handler, self)
+  self.strategy:teardown()
+  if not ok then error(problem, 0) end
 end
 
 --- Run `body(trainer, options)` as a run of `trainer`.
