@@ -16,6 +16,7 @@ local pl = {
   scope = context.scope,
   no_grad = context.no_grad,
   enable_grad = context.enable_grad,
+  autocast = context.autocast,
   detect_anomaly = context.detect_anomaly,
   manual_seed = random.manual_seed,
   initial_seed = random.initial_seed,
@@ -40,6 +41,7 @@ local modules = {
   random = "perilune.random", RunHistory = "perilune.run_history",
   InMemoryRunHistory = "perilune.in_memory_run_history",
   safetensors = "perilune.safetensors", Interval = "perilune.interval",
+  recipe = "perilune.recipe",
 }
 
 local function index(_, name)

@@ -26,6 +26,7 @@ local options = require "perilune.trainer.options"
 local prepare = require "perilune.trainer.prepare"
 local run = require "perilune.trainer.run"
 local stepping = require "perilune.trainer.stepping"
+local trial = require "perilune.trainer.trial"
 
 local Trainer = class("Trainer", TrainerControls)
 
@@ -145,11 +146,15 @@ local function start_update(self)
   math.randomseed(self.seed % 2147483648 * 4194304 + self.update % 4194304)
 end
 
+-- A signal to stop, of any rank; Ctrl-C pauses a run of the session. An evaluation within a
+-- training run is no edge.
 local function check_interrupt(self)
-  if engine.interrupted() == 0 then return end
-  engine.take_interrupt()
-  errors.raise("interrupted", ("interrupted in epoch %d after update %d; %s")
-    :format(self.run_history.current_epoch, self.update, saving.interrupted(self)))
+  if not self.process_group:any(engine.interrupted() > 0) then return end
+  local name, exit_code = engine.take_interrupt()
+  if name == "Ctrl-C" and stepping.rest(self) then return end
+  errors.raise("interrupted", ("interrupted by %s in epoch %d after update %d%s"):format(name,
+    self.run_history.current_epoch, self.update,
+    self.train_dataloader and "; " .. saving.interrupted(self) or ""), { exit_code = exit_code })
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -191,8 +196,8 @@ local function train_batches(self, loader, skip)
       in_group = 0
       if self.log_due then logging.flush(self) end
       saving.edge(self, step)
-      check_interrupt(self)
       if self.stepped_run then stepping.pause(self, batch, output) end
+      check_interrupt(self)
     end
   end
   -- Only a loader that could not tell its size ends in the middle of an update.
@@ -203,6 +208,15 @@ local function train_batches(self, loader, skip)
   saving.edge(self, step)
   scope:close()
   if batch ~= nil and type(state) == "table" and state.close then state:close() end
+end
+
+-- In an evaluation or prediction on its own: one that was aborted has seen a part of its batches.
+local function check_eval_interrupt(self, step)
+  check_interrupt(self)
+  if self.stop_now then
+    errors.raise("interrupted", ("aborted after %d batches; numbers of a part would mislead")
+      :format(step))
+  end
 end
 
 -- A pass without gradients; `one_step` is eval_step or predict_step.
@@ -216,7 +230,7 @@ local function eval_batches(self, loader, one_step)
     if batch == nil then break end
     step = step + 1
     one_step(self, batch, step)
-    check_interrupt(self)
+    if not self.train_dataloader then check_eval_interrupt(self, step) end
   end
   scope:close()
 end
@@ -277,6 +291,8 @@ end
 function Trainer:evaluate_now()
   if not self.eval_sets or (self.state ~= "running" and self.state ~= "paused") then
     errors.raise("user", "Trainer:evaluate_now: there is no run with an eval_dataset")
+  elseif self.saved_modes then
+    errors.raise("user", "Trainer:evaluate_now: an evaluation is under way already")
   end
   return evaluate_sets(self, on_request)
 end
@@ -329,6 +345,7 @@ local function training(self, o)
     self:phase("training_run_epoch_end")
     history:increment_epoch()
     saving.edge(self, 0)
+    check_interrupt(self)
   end
   self:phase("training_run_end")
   saving.edge(self)
@@ -369,6 +386,21 @@ end
 function Trainer:steps(...)
   if select("#", ...) == 0 then return stepping.continue(self) end
   return stepping.start(self, run, training, check.call(options.train, "Trainer:steps", ...))
+end
+
+local function train_updates(self)
+  while self.update < self.last_update and not stopped(self) do
+    train_epoch(self)
+    self.run_history:increment_epoch()
+  end
+end
+
+--- Train some updates and take them back: for a callback that tries something in
+-- on_training_run_start. Model, optimizer, generator and history are afterwards what they were.
+-- @param options { updates = n, callbacks = the only ones that hear of it }
+-- @raise what went wrong, with everything taken back
+function Trainer:trial(...)
+  trial.run(self, train_updates, check.call(options.trial, "Trainer:trial", ...))
 end
 
 --- Measure the loss and the metrics on a dataset; the model's train and eval modes stay as they
