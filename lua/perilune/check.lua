@@ -12,6 +12,8 @@ local type, ipairs, pairs, select = type, ipairs, pairs, select
 
 local check = {}
 
+local SHOWN_NAMES = 12 -- of the options, in an error
+
 -- checked table -> the class or schema that it was checked for
 local checked_for = setmetatable({}, { __mode = "k" })
 -- options list -> its normalised entries
@@ -125,6 +127,10 @@ local function check_value(label, entry, value)
   if acceptable(entry, value) then return end
   local hint = ""
   if entry.choices and type(value) == "string" then hint = suggest.hint(value, entry.choices) end
+  -- Options that are tables of a form show it.
+  if entry.type == "table" and entry.doc and entry.doc:find("{", 1, true) then
+    hint = (" (%s)"):format(entry.doc)
+  end
   errors.raise("argument", ("%s: '%s' must be %s, got %s%s"):format(label, entry.name,
     expected_text(entry), check.describe(value), hint), { argument = entry.name })
 end
@@ -234,6 +240,12 @@ local function by_name(label, entries, n, ...)
   return given
 end
 
+local function names_text(names)
+  if #names == 0 then return "no options" end
+  local shown = table.concat(names, ", ", 1, math.min(#names, SHOWN_NAMES))
+  return #names > SHOWN_NAMES and shown .. ", ..." or shown
+end
+
 local function refuse_unknown(label, entries, given)
   local known, unknown = {}, {}
   for i, entry in ipairs(entries) do known[i], known[entry.name] = entry.name, true end
@@ -247,8 +259,10 @@ local function refuse_unknown(label, entries, given)
     errors.raise("argument", ("%s: the options table has a value without a name at %s; the call"
       .. " is %s"):format(label, name, call_form(label, required_entries(entries))))
   end
-  errors.raise("argument", ("%s: unknown option '%s'%s"):format(label, name,
-    suggest.hint(name, known)), { argument = name })
+  local hint = suggest.hint(name, known)
+  if hint == "" then hint = "; it takes " .. names_text(known) end
+  errors.raise("argument", ("%s: unknown option '%s'%s"):format(label, name, hint),
+    { argument = name })
 end
 
 local function copy(value)
