@@ -240,7 +240,8 @@ local function eval_batches(self, loader, one_step)
 end
 
 local function no_batch(name)
-  errors.raise("argument", ("the loader of %s gave no batch: is the dataset empty?"):format(name))
+  errors.raise("argument", ("the loader of %s gave no batch: is the dataset empty, or "
+    .. "smaller than a batch with drop_last?"):format(name))
 end
 
 local function train_epoch(self)
