@@ -53,6 +53,26 @@ describe("A mistake", function()
     train_refuses("'eval_every' must be a table, got 3 ({ updates = n }", { eval_every = 3 })
   end)
 
+  it("in a list is not passed over", function()
+    refuses("'model' is required", function() pl.Trainer{} end)
+    refuses("'callbacks' must be a list, got a table with the key 'timer'", function()
+      make{ callbacks = { timer = callbacks.Timer } }
+    end)
+    refuses("'callbacks' must be a list, got a list with nil at 2", function()
+      make{ callbacks = { callbacks.Timer, nil, callbacks.ModelSummary } }
+    end)
+    refuses("'metrics' must be a list, got a table with the key 'accuracy'", function()
+      make{ metrics = { accuracy = true } }
+    end)
+    refuses("a callback must be a class, an instance or a table of functions, got 'Timer'",
+      function() make{ callbacks = { "Timer" } } end)
+    for _, given in ipairs{ { set(2), set(3) }, { clean = set(2) },
+      { { "clean", set(2) }, set(3) } } do
+      train_refuses("several evaluation sets are a list of a name and a dataset each",
+        { eval_dataset = given })
+    end
+  end)
+
   it("of a dot for a colon is said", function()
     refuses("train is a method: write trainer:train{ ... }, with a colon", function()
       make().train{ train_dataset = set(8), num_epochs = 1 }
