@@ -33,6 +33,14 @@ local function is_integer(value)
   return type(value) == "number" and value % 1 == 0 and value - value == 0
 end
 
+-- Keys 1 to n and no others: names and what follows a nil would be passed over in silence.
+local function is_list(value)
+  if not is_plain_table(value) then return false end
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  return count == #value
+end
+
 local function is_callable(value)
   if type(value) == "function" then return true end
   local meta = type(value) == "table" and getmetatable(value) or nil
@@ -44,7 +52,7 @@ local tests = {
   number = function(value) return type(value) == "number" and value == value end,
   integer = is_integer,
   table = function(value) return type(value) == "table" end,
-  list = is_plain_table,
+  list = is_list,
   tensor = check.is_tensor,
   callable = is_callable,
 }
@@ -108,6 +116,16 @@ function check.describe(value)
   return article(class.name_of(value))
 end
 
+-- The same, of a plain table that is no list: what keeps it from being one.
+local function describe_given(value)
+  if not is_plain_table(value) or is_list(value) then return check.describe(value) end
+  local key = suggest.keys(value)[1]
+  if key then return ("a table with the key '%s'"):format(key) end
+  local first = 1
+  while value[first] ~= nil do first = first + 1 end
+  return ("a list with nil at %d"):format(first)
+end
+
 local function one_of(value, choices)
   for _, choice in ipairs(choices) do
     if value == choice then return true end
@@ -132,7 +150,7 @@ local function check_value(label, entry, value)
     hint = (" (%s)"):format(entry.doc)
   end
   errors.raise("argument", ("%s: '%s' must be %s, got %s%s"):format(label, entry.name,
-    expected_text(entry), check.describe(value), hint), { argument = entry.name })
+    expected_text(entry), describe_given(value), hint), { argument = entry.name })
 end
 
 local function normalise(entry)
@@ -199,6 +217,7 @@ end
 -- always where that value is no table, else when it names an option.
 local function is_named_form(argument, entries, first)
   if not is_plain_table(argument) then return false end
+  if next(argument) == nil and (not first or first.type ~= "list") then return true end
   if not first or not takes_table(first.type) then return true end
   for _, entry in ipairs(entries) do
     if argument[entry.name] ~= nil then return true end

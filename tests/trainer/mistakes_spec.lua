@@ -53,6 +53,26 @@ describe("A mistake", function()
     train_refuses("'eval_every' must be a table, got 3 ({ updates = n }", { eval_every = 3 })
   end)
 
+  it("in a list is not passed over", function()
+    refuses("'model' is required", function() pl.Trainer{} end)
+    refuses("'callbacks' must be a list, got a table with the key 'timer'", function()
+      make{ callbacks = { timer = callbacks.Timer } }
+    end)
+    refuses("'callbacks' must be a list, got a list with nil at 2", function()
+      make{ callbacks = { callbacks.Timer, nil, callbacks.ModelSummary } }
+    end)
+    refuses("'metrics' must be a list, got a table with the key 'accuracy'", function()
+      make{ metrics = { accuracy = true } }
+    end)
+    refuses("a callback must be a class, an instance or a table of functions, got 'Timer'",
+      function() make{ callbacks = { "Timer" } } end)
+    for _, given in ipairs{ { set(2), set(3) }, { clean = set(2) },
+      { { "clean", set(2) }, set(3) } } do
+      train_refuses("several evaluation sets are a list of a name and a dataset each",
+        { eval_dataset = given })
+    end
+  end)
+
   it("of a dot for a colon is said", function()
     refuses("train is a method: write trainer:train{ ... }, with a colon", function()
       make().train{ train_dataset = set(8), num_epochs = 1 }
@@ -83,6 +103,18 @@ describe("A mistake", function()
     end)
     assert.is_false(ok)
     assert.truthy(err.message:find("the dataset's get(3) returned nothing", 1, true), err.message)
+  end)
+
+  it("in a dataset or sampler says what they have", function()
+    for _, size in ipairs{ -3, 2.5, "8", false } do
+      local Sized = class("Sized", data.Dataset)
+      function Sized.size() return size or nil end
+      function Sized.get() return pl.randn(4), 1 end
+      train_refuses("the dataset's size() must be an integer >= 0, got ",
+        { train_dataset = Sized() })
+    end
+    train_refuses("a sampler has size() and iterate(epoch); for a list of positions",
+      { train_dataloader_kwargs = { sampler = { 1, 2, 3 } } })
   end)
 
   it("of an empty set says which", function()
@@ -153,5 +185,46 @@ describe("An error in a hook", function()
         assert.are.equal(0, pl.context.current())
       end
     end
+  end)
+end)
+
+describe("A loader that the trainer makes", function()
+  it("shuffles only what has an order of its own to lose", function()
+    local Stream = class("Stream", data.IterableDataset)
+    function Stream.iterate()
+      local n = 0
+      return function()
+        n = n + 1
+        if n <= 6 then return pl.randn(4), 1 end
+      end
+    end
+    local trainer = make()
+    trainer:train{ train_dataset = Stream(), num_epochs = 2, per_device_batch_size = 2 }
+    assert.are.equal(6, trainer.update)
+    local order = data.SequentialSampler(set(8))
+    local pairs_of_two = data.BatchSampler{ sampler = order, batch_size = 2 }
+    trainer:train{ train_dataset = set(8), num_epochs = 1,
+      train_dataloader_kwargs = { batch_sampler = pairs_of_two } }
+    assert.are.equal(4, trainer.update)
+  end)
+
+  it("takes any object with size and iterate as a sampler", function()
+    local seen = {}
+    local sampler = { size = function() return 3 end, iterate = function()
+      local n = 0
+      return function()
+        n = n + 1
+        if n <= 3 then return 2 * n end
+      end
+    end }
+    local Own = class("Own", data.Dataset)
+    function Own.size() return 8 end
+    function Own.get(_, i)
+      seen[#seen + 1] = i
+      return pl.randn(4), 1
+    end
+    make():train{ train_dataset = Own(), num_epochs = 1,
+      train_dataloader_kwargs = { sampler = sampler } }
+    assert.are.same({ 2, 4, 6 }, seen)
   end)
 end)

@@ -24,7 +24,7 @@ end
 local function create_dataloader(self, dataset, defaults, kwargs)
   local merged = { collate_fn = self.collate_fn }
   for name, value in next, defaults do merged[name] = value end
-  if kwargs.sampler then merged.shuffle = nil end
+  if kwargs.sampler or kwargs.batch_sampler or dataset.iterate then merged.shuffle = nil end
   for name, value in next, kwargs do merged[name] = value end
   return require("perilune.data").DataLoader(dataset, merged)
 end
