@@ -124,6 +124,24 @@ local function pair_loss(low, high, attributes)
   return cases
 end
 
+--- Every reduction, with and without class weights and smoothing.
+local function soft_loss()
+  local cases = {}
+  for _, reduction in ipairs{ "mean", "sum", "none" } do
+    for _, smoothing in ipairs{ 0, 0.125 } do
+      local a = { reduction = reduction, label_smoothing = smoothing }
+      cases[#cases + 1] = { { x{ 4, 3 }, x({ 4, 3 }, 0, 1) }, a }
+      cases[#cases + 1] = { { x{ 4, 3 }, x({ 4, 3 }, 0, 1), x({ 3 }, 0.5, 2) }, a }
+    end
+  end
+  cases[#cases + 1] = { { x{ 5 }, x({ 5 }, 0, 1) } }
+  cases[#cases + 1] = { { x{ 0, 3 }, x{ 0, 3 } }, { reduction = "sum" } }
+  cases[#cases + 1] = { { x{ 4, 3 }, x{ 4, 2 } }, nil, { wrong = true } }
+  cases[#cases + 1] = { { x{ 4, 3 }, x{ 4, 3 }, x{ 4 } }, nil, { wrong = true } }
+  cases[#cases + 1] = { { x{ 4, 3 }, x{ 4, 3 } }, { label_smoothing = 1.5 }, { wrong = true } }
+  return cases
+end
+
 --- Every reduction, with and without class weights and ignored targets.
 local function class_loss(extra)
   local cases = {}
@@ -384,6 +402,15 @@ local samples = {
     { { list{ x{ 0, 3 }, x{ 2, 3 } } } },
     { { list{ x{ 2, 3 }, x{ 2, 2 } } }, nil, { wrong = true } } },
 
+  pad = { { { x{ 2, 3 } }, { padding = { 1, 2 } } },
+    { { x{ 2, 3, 2 } }, { padding = { 0, 1, 2, 0 }, value = 1.5 }, { floats = true } },
+    { { x{ 4, 5 } }, { padding = { -1, 2, 1, -2 } } }, { { x{ 3 } }, { padding = { -2, -1 } } },
+    { { x{} }, { padding = {} } }, { { x{ 0, 2 } }, { padding = { 1, 1, 1, 0 } } },
+    { { x{ 2, 3 } }, { padding = { 1 } }, { wrong = true } },
+    { { x{ 3 } }, { padding = { 1, 1, 1, 1 } }, { wrong = true } },
+    { { x{ 2, 3 } }, { padding = { -2, -2 } }, { wrong = true } } },
+
+  soft_cross_entropy = soft_loss(),
   cross_entropy = class_loss{ { label_smoothing = 0.125 }, { label_smoothing = 0.5,
     ignore_index = 3 } },
   nll_loss = class_loss(), nll_loss_backward = class_loss_backward({}, nil, { true, [3] = true }),
