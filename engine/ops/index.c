@@ -1,4 +1,4 @@
-/* index.c -- ops that pick, place, join and pad by position. Index tensors made here count from 0. */
+/* index.c -- ops that pick, place, join and pad. Index tensors made here count from 0. */
 #include "../rule.h"
 #include <string.h>
 #include "../autograd.h"
