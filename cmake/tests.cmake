@@ -15,6 +15,11 @@ function(add_checked name label)
 endfunction()
 
 # ---- C units: linked with the engine's objects and, in tests/<accelerator>/, with that device's.
+# A folder's options.cmake adds what its units need and may give them an environment of their own.
+file(GLOB unit_options CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/options.cmake)
+foreach(file IN LISTS unit_options)
+  include(${file})
+endforeach()
 file(GLOB_RECURSE units CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*_test.c)
 foreach(unit IN LISTS units)
   cmake_path(RELATIVE_PATH unit BASE_DIRECTORY ${CMAKE_SOURCE_DIR}/tests OUTPUT_VARIABLE name)
@@ -36,6 +41,9 @@ foreach(unit IN LISTS units)
     target_link_libraries(${target} PRIVATE ${libraries})
   endif()
   add_checked(c.${name} c ${CMAKE_BINARY_DIR}/tests/${target})
+  if(DEFINED ${folder}_environment)
+    set_tests_properties(c.${name} PROPERTIES ENVIRONMENT "${${folder}_environment}")
+  endif()
 endforeach()
 
 # ---- Lua specs: in plain luajit; a build with sanitizers needs its own executable.

@@ -152,13 +152,21 @@ static pl_status bring_inputs(call *c, device *cpu) {
   return PL_OK;
 }
 
-/* Outputs, and the inputs that the op updated, to where they belong. */
+/* Outputs, and the inputs that the op updated, to where they belong. Memory is taken before the first
+** input changes, so that a failure changes none. */
 static pl_status take_back(call *c, tensor *const *given, tensor *const *y) {
   pl_status s = PL_OK;
-  for (int i = 0; !s && i < c->n_x; i++)
-    if (c->x[i] && (call_argument(c, i)->marks & PL_UPDATED)) s = tensor_assign(given[i], c->x[i]);
   for (int j = 0; !s && j < c->row->info.n_out; j++)
     s = tensor_to_device(y[j], c->device, &c->y[j]);
+  for (int i = 0; !s && i < c->n_x; i++) {
+    tensor *here;
+    if (!c->x[i] || !(call_argument(c, i)->marks & PL_UPDATED)) continue;
+    if ((s = tensor_to_device(c->x[i], c->device, &here))) return s;
+    c->x[i] = here;
+    s = frame_push(here);
+  }
+  for (int i = 0; !s && i < c->n_x; i++)
+    if (c->x[i] && (call_argument(c, i)->marks & PL_UPDATED)) s = tensor_assign(given[i], c->x[i]);
   return s;
 }
 
