@@ -7,12 +7,28 @@ if(PL_SANITIZE)
   list(APPEND environment PERILUNE_QUICK=1) # tests of arithmetic may leave out their long cases
 endif()
 
+# Accelerators with a build of their own are built against an installed tree, by a test that those
+# which try accelerators wait for.
+file(GLOB strangers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/accelerators
+  ${CMAKE_SOURCE_DIR}/accelerators/*/CMakeLists.txt)
+list(TRANSFORM strangers REPLACE "/CMakeLists.txt$" "")
+foreach(name IN LISTS strangers)
+  list(TRANSFORM environment APPEND :${CMAKE_BINARY_DIR}/strangers/${name}
+    REGEX "^PERILUNE_ACCELERATORS=")
+endforeach()
+
 # add_checked(name label command...): a test with what all tests share.
 function(add_checked name label)
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT 600
     ENVIRONMENT "${environment}")
 endfunction()
+
+foreach(name IN LISTS strangers)
+  add_checked(stranger.${name} c sh ${CMAKE_SOURCE_DIR}/cmake/stranger.sh ${CMAKE_BINARY_DIR}
+    ${CMAKE_SOURCE_DIR}/accelerators/${name} "$<$<BOOL:${PL_SANITIZE}>:-fsanitize=${PL_SANITIZE}>")
+  set_tests_properties(stranger.${name} PROPERTIES FIXTURES_SETUP strangers RESOURCE_LOCK install)
+endforeach()
 
 # ---- C units: linked with the engine's objects and, in tests/<accelerator>/, with that device's.
 # A folder's options.cmake adds what its units need and may give them an environment of their own.
@@ -42,7 +58,8 @@ foreach(unit IN LISTS units)
   endif()
   add_checked(c.${name} c ${CMAKE_BINARY_DIR}/tests/${target})
   if(DEFINED ${folder}_environment)
-    set_tests_properties(c.${name} PROPERTIES ENVIRONMENT "${${folder}_environment}")
+    set_tests_properties(c.${name} PROPERTIES ENVIRONMENT "${${folder}_environment}"
+      FIXTURES_REQUIRED strangers)
   endif()
 endforeach()
 

@@ -5,7 +5,7 @@
 ** not. The library exports one pl_accelerator named pl_accelerator_table and links nothing of ours.
 */
 #pragma once
-#include "base.h"
+#include "op.h"
 
 enum { PL_ABI = 1 };
 

@@ -55,9 +55,10 @@ pl_status pool_take(device *d, int64_t bytes, pl_buffer **out, int64_t *rounded)
     pool_trim(d);
     s = d->table->create(d->state, (size_t)*rounded, out);
   }
-  if (s)
+  if (s == PL_EMEMORY)
     return status_fail(s, NULL, NULL, "%s: out of memory: %lld bytes wanted, %lld in use", d->name,
                        (long long)bytes, (long long)d->pool.memory.in_use);
+  if (s) return s;
   count_new(&d->pool, *rounded);
   return PL_OK;
 }
