@@ -89,6 +89,13 @@ foreach(folder IN LISTS spec_folders)
   endif()
 endforeach()
 
+# The op harness again on devices that compute: tensors are made there.
+foreach(name IN LISTS strangers)
+  add_checked(lua.ops.${name} lua ${runner} ${BUSTED} --no-recursive tests/ops)
+  set_tests_properties(lua.ops.${name} PROPERTIES FIXTURES_REQUIRED strangers
+    ENVIRONMENT "${environment};PERILUNE_TEST_DEVICE=${name}")
+endforeach()
+
 # ---- The sources themselves, and the same suite with sanitizers in a build beside this one.
 if(NOT PL_SANITIZE)
   find_program(LUACHECK luacheck)

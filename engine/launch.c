@@ -134,9 +134,10 @@ static pl_status run_composite(call *c) {
 }
 
 static void say_once(const call *c) {
-  static uint8_t said[OP_COUNT];
-  if (!said[c->row->info.id]++)
-    status_log("%s has no kernel for %s: the CPU computes it", c->device->name, call_name(c));
+  static bool said[OP_COUNT];
+  if (said[c->row->info.id]) return;
+  said[c->row->info.id] = true;
+  status_log("%s has no kernel for %s: the CPU computes it", c->device->name, call_name(c));
 }
 
 /* Copies of the inputs on the CPU, in the open frame. */

@@ -69,9 +69,11 @@ end
 -- @param status what an engine function answered, not PL_OK
 -- @param message another sentence than the engine's, optional
 function engine.raise(status, message)
-  if status == C.PL_EINTERRUPTED then C.pl_interrupt_clear() end
+  local _, exit_code
+  if status == C.PL_EINTERRUPTED then _, exit_code = engine.take_interrupt() end
   errors.raise(kinds[status] or "user", message or ffi.string(C.pl_error()), {
     op = text_or_nil(C.pl_error_op()), argument = text_or_nil(C.pl_error_argument()),
+    exit_code = exit_code,
   })
 end
 
@@ -92,6 +94,13 @@ end
 --- The name of an open device.
 function engine.device_name(id)
   return ffi.string(C.pl_device_name(id))
+end
+
+--- Wait until a device has done everything that was launched on it, for timing; a failure that
+-- nobody has seen yet is raised.
+-- @param name the device; the CPU where none is given
+function engine.synchronize(name)
+  engine.check(C.pl_device_synchronize(engine.open(name or "cpu")))
 end
 
 local property = ffi.new "int64_t[1]"
@@ -116,21 +125,37 @@ end
 
 local memory = ffi.new "pl_memory"
 
---- Memory of a device's pool: { in_use, cached, peak, allocations }; bytes and a count.
+--- Memory of a device's pool: { in_use, cached, peak, allocations, limit }; bytes and a count.
 function engine.memory(name)
   engine.check(C.pl_device_memory(engine.open(name or "cpu"), memory))
   return { in_use = tonumber(memory.in_use), cached = tonumber(memory.cached),
-    peak = tonumber(memory.peak), allocations = tonumber(memory.allocations) }
+    peak = tonumber(memory.peak), allocations = tonumber(memory.allocations),
+    limit = tonumber(memory.limit) }
 end
 
---- Ctrl-Cs not taken yet.
+--- Let tensors of a device have so many bytes together; beyond it ops raise "out_of_memory".
+-- @param bytes a number, or nil for no limit but the device's own
+-- @param name the device; "cpu" if not given
+function engine.set_memory_limit(bytes, name)
+  if bytes ~= nil and not (type(bytes) == "number" and bytes >= 1 and bytes < 2 ^ 53) then
+    errors.raise("argument", "set_memory_limit: bytes must be a number above 0, or nil for none",
+      { argument = "bytes" })
+  end
+  engine.check(C.pl_device_limit_memory(engine.open(name or "cpu"), bytes or 0))
+end
+
+--- Signals to stop that nobody has taken yet.
 function engine.interrupted()
   return C.pl_interrupt_pending()
 end
 
---- Take the Ctrl-Cs: the next op does not fail because of them.
+--- Take them: the next op does not fail because of them.
+-- @return the name of the first: "Ctrl-C", "SIGTERM" or "SIGUSR1"
+-- @return what the process exits with because of it
 function engine.take_interrupt()
+  local name, exit_code = ffi.string(C.pl_interrupt_name()), C.pl_interrupt_exit_code()
   C.pl_interrupt_clear()
+  return name, exit_code
 end
 
 --- Monotonic seconds.

@@ -17,6 +17,9 @@ local pl = {
   no_grad = context.no_grad,
   enable_grad = context.enable_grad,
   detect_anomaly = context.detect_anomaly,
+  set_default_device = context.set_default_device,
+  get_default_device = context.get_default_device,
+  synchronize = engine.synchronize,
   manual_seed = random.manual_seed,
   initial_seed = random.initial_seed,
 }
@@ -40,6 +43,7 @@ local modules = {
   random = "perilune.random", RunHistory = "perilune.run_history",
   InMemoryRunHistory = "perilune.in_memory_run_history",
   safetensors = "perilune.safetensors", Interval = "perilune.interval",
+  recipe = "perilune.recipe",
 }
 
 local function index(_, name)
