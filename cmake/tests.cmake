@@ -91,6 +91,9 @@ endforeach()
 
 # The op harness again on devices that compute: tensors are made there.
 foreach(name IN LISTS strangers)
+  if(PL_SANITIZE)
+    break()
+  endif()
   add_checked(lua.ops.${name} lua ${runner} ${BUSTED} --no-recursive tests/ops)
   set_tests_properties(lua.ops.${name} PROPERTIES FIXTURES_REQUIRED strangers
     ENVIRONMENT "${environment};PERILUNE_TEST_DEVICE=${name}")
