@@ -1,6 +1,7 @@
 #!/bin/sh
 # stranger.sh BUILD SOURCE [CFLAGS]: installs the build below BUILD/strangers/prefix and builds the
-# accelerator in SOURCE against what was installed, as its author would, into BUILD/strangers/<name>.
+# accelerator in SOURCE against what was installed, as its author would, into
+# BUILD/strangers/<name>.
 set -e
 build=$1 source=$2 flags=$3
 name=$(basename "$source")

@@ -118,7 +118,7 @@ static pl_kernel kernel_find(device *d, const pl_op_info *op, uint32_t *attrs) {
   return kernel;
 }
 
-/* The table as this engine knows it: an older one of the same ABI is shorter, a newer one longer. */
+/* The table as this engine knows it: an older one of the same ABI is shorter, a newer longer. */
 static pl_status take_table(const char *name, device *d, const pl_accelerator *theirs) {
   if (!theirs)
     return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s': its library exports no "

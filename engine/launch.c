@@ -153,8 +153,8 @@ static pl_status bring_inputs(call *c, device *cpu) {
   return PL_OK;
 }
 
-/* Outputs, and the inputs that the op updated, to where they belong. Memory is taken before the first
-** input changes, so that a failure changes none. */
+/* Outputs, and the inputs that the op updated, to where they belong. Memory is taken before the
+** first input changes, so that a failure changes none. */
 static pl_status take_back(call *c, tensor *const *given, tensor *const *y) {
   pl_status s = PL_OK;
   for (int j = 0; !s && j < c->row->info.n_out; j++)

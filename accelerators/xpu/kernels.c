@@ -1,6 +1,7 @@
 /*
-** kernels.c -- what the device computes itself: a few ops on dense f32, and copy, which every device
-** must have for any dtype and any strides. For the rest the engine finds a composite or the CPU.
+** kernels.c -- what the device computes itself: a few ops on dense f32, and copy, which every
+** device must have for any dtype and any strides. For the rest the engine finds a composite or the
+** CPU.
 */
 #include "xpu.h"
 #include <string.h>

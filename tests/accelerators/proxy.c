@@ -1,7 +1,7 @@
 /*
 ** proxy.c -- a device that is another one (PERILUNE_PROXY: its library) but fails when told to:
-** property "fail_create" = n means that from the n-th buffer on memory is full, until it is set to 0;
-** "fail_write" and "fail_read" = n fail once, at the n-th call. Kernels are the other device's own.
+** property "fail_create" = n means that from the n-th buffer on memory is full, until it is set to
+** 0; "fail_write" and "fail_read" = n fail once, at the n-th call. Kernels are the other device's.
 */
 #include "accelerator.h"
 #include <dlfcn.h>

@@ -85,5 +85,6 @@ pl_status kernel_leaky_relu(void *state, const pl_call *call) {
 PL_EXPORT const pl_accelerator WRONG_TABLE = {
   .abi = WRONG_ABI, .size = WRONG_SIZE,
   .count = small_count, .open = small_open, .close = small_close, .describe = small_describe,
-  .create = small_create, .release = small_release, .write = small_write, .read = WRONG_READ ? small_read : NULL,
+  .create = small_create, .release = small_release, .write = small_write,
+  .read = WRONG_READ ? small_read : NULL,
 };
