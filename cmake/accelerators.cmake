@@ -1,7 +1,9 @@
 # Every folder of accelerators/ that holds C files and no CMakeLists.txt of its own becomes
 # libperilune_<name>.so beside the engine, which is where the engine looks for it.
-# A folder's options.cmake may add rules; it sees `target` and `folder`. What it compiles apart from
-# the target it appends to the target's property PL_OBJECTS, so that C tests can link it too.
+# A folder's needs.cmake looks for what the device must have to be built and sets `missing` to a
+# sentence if it is not there. Its options.cmake may add rules; it sees `target` and `folder`. What
+# it compiles apart from the target it appends to the target's property PL_OBJECTS, so that C tests
+# can link it too.
 
 set(accelerators)
 file(GLOB folders CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/accelerators/*)
@@ -11,6 +13,12 @@ foreach(folder IN LISTS folders)
     continue()
   endif()
   cmake_path(GET folder FILENAME name)
+  set(missing)
+  include(${folder}/needs.cmake OPTIONAL)
+  if(missing)
+    message(STATUS "accelerators/${name} is left out: ${missing}")
+    continue()
+  endif()
   set(target perilune_${name})
   add_library(${target} MODULE ${sources})
   target_include_directories(${target} PRIVATE engine ${folder})
