@@ -16,6 +16,7 @@ local pl = {
   scope = context.scope,
   no_grad = context.no_grad,
   enable_grad = context.enable_grad,
+  autocast = context.autocast,
   detect_anomaly = context.detect_anomaly,
   set_default_device = context.set_default_device,
   get_default_device = context.get_default_device,
