@@ -17,6 +17,12 @@ foreach(name IN LISTS strangers)
     REGEX "^PERILUNE_ACCELERATORS=")
 endforeach()
 
+# What tests on a device need, its folder says: tests.cmake there may add to `environment`.
+foreach(target IN LISTS accelerators)
+  string(REGEX REPLACE "^perilune_" "" name ${target})
+  include(${CMAKE_SOURCE_DIR}/accelerators/${name}/tests.cmake OPTIONAL)
+endforeach()
+
 # add_checked(name label command...): a test with what all tests share.
 function(add_checked name label)
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

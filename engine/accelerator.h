@@ -51,7 +51,12 @@ typedef struct pl_host {
     __attribute__((format(printf, 3, 4)));
 } pl_host;
 
-enum { PL_CAP_STRIDED = 1, PL_CAP_HOST = 2, PL_CAP_ASYNC = 4 };  /* HOST: map() gives pointers */
+enum {
+  PL_CAP_STRIDED = 1,
+  PL_CAP_HOST = 2,                   /* map() gives pointers */
+  PL_CAP_ASYNC = 4,
+  PL_CAP_LAZY = 8                    /* told of every release at once: buffers are not cached */
+};
 
 typedef struct pl_device_info {
   uint32_t size;
@@ -65,6 +70,7 @@ typedef struct pl_device_info {
 typedef struct pl_accelerator {
   uint32_t abi, size;                /* PL_ABI, sizeof(pl_accelerator) */
   int32_t (*count)(void);            /* devices present */
+  /* Where there are none, the first is asked for all the same: only the device knows why. */
   pl_status (*open)(int32_t index, const pl_host *host, void **state);
   void (*close)(void *state);
   pl_status (*describe)(void *state, pl_device_info *out);

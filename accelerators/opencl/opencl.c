@@ -83,6 +83,9 @@ static void opencl_close(void *state) {
 }
 
 static pl_status opencl_open(int32_t index, const pl_host *host, void **state) {
+  if (n_found == 0)
+    return host->fail(PL_EDEVICE, "opencl: no platform of OpenCL has a device here (a driver such as "
+                      "pocl-opencl-icd brings one)");
   opencl *device = calloc(1, sizeof *device);
   if (!device) return PL_EMEMORY;
   device->host = host;
