@@ -13,6 +13,15 @@ static bool some_empty(const pl_operand *const *operands, int n) {
   return false;
 }
 
+/* A cell that waits for numbers of one dtype is about to be seen as another: the list must run
+** before this launch writes its first line, for afterwards its values are gone. */
+static bool some_change_dtype(const pl_operand *const *operands, int n) {
+  for (int i = 0; i < n; i++)
+    if (operands[i] && operands[i]->buffer->holds == CELL_PENDING
+        && operands[i]->buffer->dtype != operands[i]->dtype) return true;
+  return false;
+}
+
 /* A list ends where parameters were updated, but no sooner than the next launch: by then what only
 ** that step needed is gone, and the program does not return it. */
 bool launch_begin(void *state, const pl_call *call, pl_status *status) {
@@ -20,7 +29,9 @@ bool launch_begin(void *state, const pl_call *call, pl_status *status) {
   *status = PL_EUNSUPPORTED;
   if (some_empty(call->in, call->n_in) || some_empty(call->out, call->n_out)) return false;
   pthread_mutex_lock(&d->lock);
-  *status = d->list.ends ? list_run(d) : PL_OK;
+  bool runs = d->list.ends || some_change_dtype(call->in, call->n_in)
+    || some_change_dtype(call->out, call->n_out);
+  *status = runs ? list_run(d) : PL_OK;
   d->last = call->op->name;
   if (*status) pthread_mutex_unlock(&d->lock);
   return *status == PL_OK;

@@ -53,13 +53,17 @@ static bool __attribute__((format(printf, 2, 3))) text_add(text *t, const char *
 
 /* ---- writing ---- */
 
+void list_fail(pjrt *d, pl_status status) {
+  if (!d->list.failed) d->list.failed = status;
+}
+
 int emit(pjrt *d, const char *format, ...) {
   list *l = &d->list;
   va_list arguments;
   va_start(arguments, format);
   if (!text_add(&l->body, "  %%%d = ", l->values) || !text_add_list(&l->body, format, arguments)
       || !text_add(&l->body, "\n"))
-    l->failed = true;
+    list_fail(d, PL_EMEMORY);
   va_end(arguments);
   return l->values++;
 }
@@ -71,7 +75,7 @@ static int add_argument(pjrt *d, array *a, int32_t dtype, int64_t count) {
     int capacity = l->capacity ? 2 * l->capacity : 64;
     array **grown = realloc(l->arguments, (size_t)capacity * sizeof *grown);
     if (!grown) {
-      l->failed = true;
+      list_fail(d, PL_EMEMORY);
       return 0;
     }
     l->arguments = grown;
@@ -79,7 +83,7 @@ static int add_argument(pjrt *d, array *a, int32_t dtype, int64_t count) {
   }
   type_text(type, dtype, count < 0 ? 0 : 1, &count);
   if (!text_add(&l->heads, "%s%%arg%d: %s", l->n_arguments ? ", " : "", l->n_arguments, type))
-    l->failed = true;
+    list_fail(d, PL_EMEMORY);
   l->arguments[l->n_arguments] = array_ref(a);
   return l->n_arguments++;
 }
@@ -93,8 +97,9 @@ int list_argument(pjrt *d, pl_buffer *cell) {
 
 int emit_number(pjrt *d, int64_t value) {
   array *a;
-  if (array_new(d, &value, PL_I64, -1, &a)) {
-    d->list.failed = true;
+  pl_status status = array_new(d, &value, PL_I64, -1, &a);
+  if (status) {
+    list_fail(d, status);
     return emit(d, "stablehlo.constant dense<0> : tensor<i64>");
   }
   int argument = add_argument(d, a, PL_I64, -1);
@@ -109,7 +114,8 @@ static void list_reset(pjrt *d) {
   for (int i = 0; i < l->n_arguments; i++) array_unref(l->arguments[i]);
   l->body.size = l->heads.size = 0;
   l->n_arguments = l->values = 0;
-  l->ends = l->failed = false;
+  l->ends = false;
+  l->failed = PL_OK;
   l->number++;
 }
 
@@ -168,7 +174,8 @@ static pl_status run_pending(pjrt *d) {
   text program = { 0 };
   int n = 0, i = 0;
   PJRT_LoadedExecutable *compiled;
-  if (d->list.failed || !write_program(d, &program, &n)) {
+  if (d->list.failed) return d->list.failed;
+  if (!write_program(d, &program, &n)) {
     text_free(&program);
     return PL_EMEMORY;
   }

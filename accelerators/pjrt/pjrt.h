@@ -69,7 +69,7 @@ typedef struct list {
   text heads;                      /* their types, as the program's head lists them */
   int n_arguments, capacity;
   bool ends;                       /* parameters were updated: the next launch begins a new list */
-  bool failed;                     /* memory ran out while it was written */
+  pl_status failed;                /* what went wrong while it was written, the first of it */
 } list;
 
 struct pjrt {
@@ -85,6 +85,7 @@ struct pjrt {
 };
 
 pl_status list_run(pjrt *d);
+void list_fail(pjrt *d, pl_status status);
 /* Writes "%n = ..." and answers n. */
 int emit(pjrt *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A scalar i64 that is given at run time, so that another one is no other program. */

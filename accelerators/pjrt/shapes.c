@@ -51,7 +51,8 @@ static int flat_of(pjrt *d, const pl_operand *o, int64_t *count) {
   pl_buffer *cell = o->buffer;
   char type[TYPE_TEXT];
   bool fits = cell->holds == CELL_PENDING && cell->dtype == o->dtype;
-  if (!fits && cell_to_array(d, cell, o->dtype)) d->list.failed = true;
+  pl_status status = fits ? PL_OK : cell_to_array(d, cell, o->dtype);
+  if (status) list_fail(d, status);
   *count = cell->count;
   if (fits) return cell->value;
   type_text(type, o->dtype, 1, count);
@@ -156,7 +157,8 @@ int value_of(pjrt *d, const pl_operand *o) {
 /* The cell as it is, for an update of a part: zeros where nothing was written. */
 static int before_of(pjrt *d, const pl_operand *o, int64_t *count) {
   pl_buffer *cell = o->buffer;
-  if (cell->holds == CELL_EMPTY && cell_to_host(d, cell)) d->list.failed = true;
+  pl_status status = cell->holds == CELL_EMPTY ? cell_to_host(d, cell) : PL_OK;
+  if (status) list_fail(d, status);
   return flat_of(d, o, count);
 }
 
