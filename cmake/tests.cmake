@@ -37,7 +37,8 @@ foreach(name IN LISTS strangers)
 endforeach()
 
 # ---- C units: linked with the engine's objects and, in tests/<accelerator>/, with that device's.
-# A folder's options.cmake adds what its units need and may give them an environment of their own.
+# A folder's options.cmake adds what its units need, and may give them an environment of their own
+# and all its tests fixtures to wait for.
 file(GLOB unit_options CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/options.cmake)
 foreach(file IN LISTS unit_options)
   include(${file})
@@ -64,8 +65,10 @@ foreach(unit IN LISTS units)
   endif()
   add_checked(c.${name} c ${CMAKE_BINARY_DIR}/tests/${target})
   if(DEFINED ${folder}_environment)
-    set_tests_properties(c.${name} PROPERTIES ENVIRONMENT "${${folder}_environment}"
-      FIXTURES_REQUIRED strangers)
+    set_tests_properties(c.${name} PROPERTIES ENVIRONMENT "${${folder}_environment}")
+  endif()
+  if(DEFINED ${folder}_fixtures)
+    set_tests_properties(c.${name} PROPERTIES FIXTURES_REQUIRED "${${folder}_fixtures}")
   endif()
 endforeach()
 
@@ -92,6 +95,9 @@ foreach(folder IN LISTS spec_folders)
   # Host specs only start processes: the JIT of the one that starts them is no matter.
   if(NOT PL_SANITIZE AND NOT folder STREQUAL host)
     add_checked(${name}.joff "lua;joff" ${runner} -joff ${BUSTED} --no-recursive tests/${folder})
+  endif()
+  if(DEFINED ${folder}_fixtures)
+    set_property(TEST ${name} PROPERTY FIXTURES_REQUIRED ${${folder}_fixtures})
   endif()
 endforeach()
 

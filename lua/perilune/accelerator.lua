@@ -41,8 +41,10 @@ end
 function Accelerator:is_available()
   local ok, count = pcall(engine.device_count, self:name())
   if not ok then return false, count.message or tostring(count) end
-  return count > 0, count == 0 and ("no device of accelerator '%s' was found"):format(self:name())
-    or nil
+  if count > 0 then return true end
+  local opened, err = pcall(engine.open, self:name()) -- which the device answers with the reason
+  return false, not opened and err.message
+    or ("no device of accelerator '%s' was found"):format(self:name())
 end
 
 --- How many devices there are, which is what devices = "auto" and -1 use.

@@ -111,6 +111,11 @@ function engine.synchronize(name)
   engine.check(C.pl_device_synchronize(engine.open(name or "cpu")))
 end
 
+--- What an open device says of itself: "CPU, avx512 kernels".
+function engine.device_description(id)
+  return ffi.string(C.pl_device_description(id))
+end
+
 local property = ffi.new "int64_t[1]"
 
 --- A property of a device, a number ("threads", "level").
