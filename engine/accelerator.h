@@ -70,7 +70,6 @@ typedef struct pl_device_info {
 typedef struct pl_accelerator {
   uint32_t abi, size;                /* PL_ABI, sizeof(pl_accelerator) */
   int32_t (*count)(void);            /* devices present */
-  /* Where there are none, the first is asked for all the same: only the device knows why. */
   pl_status (*open)(int32_t index, const pl_host *host, void **state);
   void (*close)(void *state);
   pl_status (*describe)(void *state, pl_device_info *out);
@@ -84,6 +83,7 @@ typedef struct pl_accelerator {
   pl_kernel (*find)(void *state, const pl_op_info *op);           /* NULL: symbol kernel_<op> */
   pl_status (*set)(void *state, const char *property, int64_t value);
   pl_status (*get)(void *state, const char *property, int64_t *out);
+  const char *(*absent)(void);       /* where count is 0: why, as a sentence without its end */
 } pl_accelerator;
 
 #define PL_EXPORT __attribute__((visibility("default")))

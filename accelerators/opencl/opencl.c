@@ -35,6 +35,10 @@ static int32_t opencl_count(void) {
   return (int32_t)n_found;
 }
 
+static const char *opencl_absent(void) {
+  return "no platform of OpenCL has a device here; a driver brings one (pocl-opencl-icd: the CPU)";
+}
+
 pl_status opencl_failed(opencl *device, const char *doing, cl_int error, bool late) {
   static const struct { cl_int error; const char *words; } known[] = {
     { CL_MEM_OBJECT_ALLOCATION_FAILURE, "out of memory" },
@@ -83,9 +87,6 @@ static void opencl_close(void *state) {
 }
 
 static pl_status opencl_open(int32_t index, const pl_host *host, void **state) {
-  if (n_found == 0)
-    return host->fail(PL_EDEVICE, "opencl: no platform of OpenCL has a device here (a driver such as "
-                      "pocl-opencl-icd brings one)");
   opencl *device = calloc(1, sizeof *device);
   if (!device) return PL_EMEMORY;
   device->host = host;
@@ -192,5 +193,5 @@ ACCELERATOR = {
   .abi = PL_ABI, .size = sizeof(pl_accelerator),
   .count = opencl_count, .open = opencl_open, .close = opencl_close, .describe = opencl_describe,
   .create = opencl_create, .release = opencl_release, .write = opencl_write, .read = opencl_read,
-  .synchronize = opencl_synchronize,
+  .synchronize = opencl_synchronize, .absent = opencl_absent,
 };

@@ -20,7 +20,7 @@ typedef struct opencl {
   cl_command_queue queue;
   cl_program program;
   bool doubles;                      /* cl_khr_fp64 */
-  pthread_mutex_t lock;              /* of the kernels, whose arguments are theirs, not a launch's */
+  pthread_mutex_t lock;              /* of the kernels: arguments are theirs, not a launch's */
   struct named *kernels;             /* those made so far */
   cl_mem fault;                      /* what a kernel found wrong with its operands' values */
   const char *may_fault;             /* the op that may have written there since the last look */

@@ -44,8 +44,8 @@ static int spread(loss *l, const pl_operand *from, const pl_operand *to, int val
 static int over_classes(loss *l, const char *name, const char *start, int value) {
   char a[TYPE_TEXT], b[TYPE_TEXT];
   int first = emit(l->d, "stablehlo.constant dense<%s> : tensor<f32>", start);
-  return emit(l->d, "stablehlo.reduce(%%%d init: %%%d) applies stablehlo.%s across dimensions = [1] "
-              ": (%s, tensor<f32>) -> %s", value, first, name, type_of(a, l->x),
+  return emit(l->d, "stablehlo.reduce(%%%d init: %%%d) applies stablehlo.%s across dimensions = "
+              "[1] : (%s, tensor<f32>) -> %s", value, first, name, type_of(a, l->x),
               type_of(b, &l->rows));
 }
 
@@ -97,8 +97,8 @@ static int total(loss *l, int value) {
   int zeros = constant_number(l->d, &l->rows, 0);
   int counted = chosen(l, &l->flags, &l->rows, l->counts, value, zeros);
   int first = emit(l->d, "stablehlo.constant dense<0.0> : tensor<f32>");
-  return emit(l->d, "stablehlo.reduce(%%%d init: %%%d) applies stablehlo.add across dimensions = [0]"
-              " : (%s, tensor<f32>) -> tensor<f32>", counted, first, type_of(a, &l->rows));
+  return emit(l->d, "stablehlo.reduce(%%%d init: %%%d) applies stablehlo.add across dimensions = "
+              "[0] : (%s, tensor<f32>) -> tensor<f32>", counted, first, type_of(a, &l->rows));
 }
 
 static bool takes(const pl_call *call) {

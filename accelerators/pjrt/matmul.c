@@ -10,8 +10,8 @@ KERNEL(matmul) {
   if (!launch_begin(state, call, &status)) return status;
   int left = value_of(state, x), right = value_of(state, other);
   value_to(state, call->out[0],
-           emit(state, "stablehlo.dot_general %%%d, %%%d, contracting_dims = [1] x [0], precision = "
-                "[HIGHEST, HIGHEST] : (%s, %s) -> %s", left, right, type_of(a, x),
+           emit(state, "stablehlo.dot_general %%%d, %%%d, contracting_dims = [1] x [0], "
+                "precision = [HIGHEST, HIGHEST] : (%s, %s) -> %s", left, right, type_of(a, x),
                 type_of(b, other), type_of(y, call->out[0])));
   return launch_end(state);
 }

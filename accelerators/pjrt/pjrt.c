@@ -10,7 +10,6 @@
 static int32_t pjrt_count(void) { return plugin_devices(); }
 
 static pl_status pjrt_open(int32_t index, const pl_host *host, void **state) {
-  if (plugin_devices() == 0) return host->fail(PL_EDEVICE, "pjrt: %s", plugin_why());
   pjrt *d = calloc(1, sizeof *d);
   if (!d) return PL_EMEMORY;
   d->host = host;
@@ -116,5 +115,5 @@ ACCELERATOR = {
   .abi = PL_ABI, .size = sizeof(pl_accelerator),
   .count = pjrt_count, .open = pjrt_open, .close = pjrt_close, .describe = pjrt_describe,
   .create = pjrt_create, .release = pjrt_release, .write = pjrt_write, .read = pjrt_read,
-  .synchronize = pjrt_synchronize, .get = pjrt_get,
+  .synchronize = pjrt_synchronize, .get = pjrt_get, .absent = plugin_why,
 };

@@ -60,8 +60,8 @@ typedef struct {
 } pjrt_ExecuteOptions;
 typedef struct {
   PJRT_HEAD; PJRT_LoadedExecutable *executable; const pjrt_ExecuteOptions *options;
-  PJRT_Buffer *const *const *arguments; size_t num_devices, num_arguments; PJRT_Buffer **const *results;
-  PJRT_Event **done; PJRT_Device *device; PJRT_ROOM;
+  PJRT_Buffer *const *const *arguments; size_t num_devices, num_arguments;
+  PJRT_Buffer **const *results; PJRT_Event **done; PJRT_Device *device; PJRT_ROOM;
 } pjrt_LoadedExecutable_Execute;
 typedef struct {
   PJRT_HEAD; PJRT_LoadedExecutable *executable; PJRT_ROOM;

@@ -1,4 +1,4 @@
---- The pretend device of accelerators/xpu, as the Trainer sees it: two of them, chosen by name only.
+--- The pretend device of accelerators/xpu, as the Trainer sees it; only its name chooses it.
 
 local pl = require "perilune"
 

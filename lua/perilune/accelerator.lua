@@ -42,7 +42,7 @@ function Accelerator:is_available()
   local ok, count = pcall(engine.device_count, self:name())
   if not ok then return false, count.message or tostring(count) end
   if count > 0 then return true end
-  local opened, err = pcall(engine.open, self:name()) -- which the device answers with the reason
+  local opened, err = pcall(engine.open, self:name()) -- the device may know the reason
   return false, not opened and err.message
     or ("no device of accelerator '%s' was found"):format(self:name())
 end
