@@ -73,7 +73,7 @@ typedef struct pl_accelerator {
   pl_status (*synchronize)(void *state);                          /* may be NULL */
   pl_kernel (*find)(void *state, const pl_op_info *op);           /* NULL: symbol kernel_<op> */
   pl_status (*set)(void *state, const char *property, int64_t value);   /* may be NULL */
-  pl_status (*get)(void *state, const char *property, int64_t *out);    /* may be NULL */
+  pl_status (*get)(void *state, const char *property, int64_t *out);  /* or NULL; any thread */
 } pl_accelerator;
 
 #define PL_EXPORT __attribute__((visibility("default")))
