@@ -71,7 +71,8 @@ local function define(_, name, super)
   for key, value in pairs(super) do
     if type(key) == "string" and key:sub(1, 2) == "__" then c[key] = value end
   end
-  c.name, c.super = name, super
+  c.super = super
+  if type(super.name) ~= "function" then c.name = name end   -- a method name() is inherited
   names[c] = name
   if super.__index == super then c.__index = c end
   return setmetatable(c, { __index = super, __call = construct, __tostring = describe })
