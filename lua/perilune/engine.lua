@@ -50,6 +50,14 @@ if not found then
 end
 
 engine.C = C
+
+--- Read another public header of the engine, "data.h"; each once.
+-- @return engine.C, which has its functions then
+function engine.declare(name)
+  ffi.cdef(read_header((paths.header:gsub("[^/]+$", name))))
+  return C
+end
+
 engine.context = C.pl_context_get()
 engine.version = ffi.string(C.pl_version())
 
