@@ -29,12 +29,12 @@ luajit_packages() {
 }
 
 packages="gcc libc6-dev make cmake pkg-config $(luajit_packages)
-  libedit-dev libdeflate-dev lua-filesystem ocl-icd-opencl-dev"
+  libedit-dev libdeflate-dev lua-filesystem"
 case $target in
 build) ;;
 demo) packages="$packages dataset-fashion-mnist" ;;
 test) packages="$packages dataset-fashion-mnist lua-busted lua-term lua-cjson lua-check
-  pocl-opencl-icd" ;;
+  ocl-icd-opencl-dev pocl-opencl-icd" ;;
 doc) packages="$packages lua-ldoc" ;;
 *) echo "setup.sh: no set-up called '$target'" >&2; exit 1 ;;
 esac
