@@ -35,10 +35,13 @@ end
 --- Open an idx file of u8; its header is checked, its contents are read at first use.
 -- @param path the file, plain or gzip
 -- @param rank how many dimensions it must have
+-- @param channels true: its images get a first dimension of size 1
 -- @return rows, for a field of a source
-function Source.open_idx(path, rank)
+function Source.open_idx(path, rank, channels)
   engine.check(C.pl_rows_open_idx(path, rank, out_rows))
-  return ffi.gc(out_rows[0], C.pl_rows_free)
+  local rows = ffi.gc(out_rows[0], C.pl_rows_free)
+  if channels then engine.check(C.pl_rows_add_channel(rows)) end
+  return rows
 end
 
 --- Complain unless u8 labels, as the file has them, are below `classes`.
@@ -181,6 +184,21 @@ function Source:read(i)
   local values, key = {}, draws.key()
   for k = 1, #self.fields do values[k] = read_field(self, i, k, key) end
   return unpack(values)
+end
+
+--- A field of all samples as one tensor, a row each. Outside a loader its steps draw anew.
+-- @param k the field's number
+function Source:column(k)
+  local field, n, key = self.fields[k], self:size(), draws.key()
+  local values = create.empty({ n, unpack(field.shape) },
+    { dtype = field.dtype, device = "cpu" })
+  engine.check(C.pl_tensor_data(values._h, out_pointer))
+  local to = ffi.cast("char *", out_pointer[0])
+  local row_bytes = n > 0 and values:numel() / n * ffi.sizeof(tensor.c_types[field.dtype]) or 0
+  for i = 0, n - 1 do
+    engine.check(C.pl_source_read(self.handle, i, k - 1, key, to + i * row_bytes))
+  end
+  return values
 end
 
 -- How far up its classes an object's method is defined: 0 for the object itself.
