@@ -9,6 +9,7 @@
 #include "cell.h"
 #include "context.h"
 #include "dispatch.h"
+#include "profile.h"
 #include "rule.h"
 
 struct pl_backward {
@@ -246,11 +247,13 @@ static void finish_node(pl_backward *b, node *n) {
 
 static pl_status run_node(pl_backward *b, node *n) {
   tensor *dx[n->n_in + 1];
-  bool need[n->n_in + 1];
+  bool need[n->n_in + 1], timed = profile_is_on();
+  if (timed) profile_enter(n->op, true);
   int32_t mark = frame_open();
   pl_status s = n->released && n->n_saved ? already_used(n) : run_rule(n, dx, need);
   if (!s) s = send_all(b, n, dx);
   frame_close(mark);
+  if (timed) profile_leave();
   return s;
 }
 

@@ -23,6 +23,11 @@ local pl = {
 
 for name, f in pairs(create) do pl[name] = f end
 
+--- Time f(...): a profile with `table()` and `export_chrome_trace(path)`, then what f returns.
+function pl.profile(f, ...)
+  return require("perilune.profile").take(f, ...)
+end
+
 --- Undeclared globals: pl.strict(false) ends the check that `perilune` scripts run under.
 function pl.strict(flag)
   local strict = require "perilune.strict"
@@ -39,6 +44,7 @@ local modules = {
   ops = "perilune.ops", json = "perilune.json", context = "perilune.context",
   random = "perilune.random", RunHistory = "perilune.run_history",
   InMemoryRunHistory = "perilune.in_memory_run_history",
+  Profile = "perilune.profile",
   safetensors = "perilune.safetensors", Interval = "perilune.interval",
   recipe = "perilune.recipe",
 }
