@@ -3,7 +3,7 @@ package.path = "./tests/state/?.lua;./tests/host/?.lua;" .. package.path
 local pl = require "perilune"
 local process = require "process"
 local fails = require("support").fails
-local class, nn, optim, data, callbacks = pl.class, pl.nn, pl.optim, pl.data, pl.callbacks
+local nn, optim, data, callbacks = pl.nn, pl.optim, pl.data, pl.callbacks
 local SWA = callbacks.StochasticWeightAveraging
 
 local set
@@ -99,9 +99,9 @@ describe("StochasticWeightAveraging", function()
 
   it("leaves a run alone that ends before its epoch", function()
     local stop = { on_train_step_end = function(_, t) if t.update == 5 then t:stop() end end }
-    local trainer, plain = make{ SWA{ swa_lrs = 1, swa_epoch_start = 4 }, stop }, nil
+    local trainer = make{ SWA{ swa_lrs = 1, swa_epoch_start = 4 }, stop }
     trainer:train(run())
-    plain = make{ stop }
+    local plain = make{ stop }
     plain:train(run())
     assert.are.same(values(plain.model), values(trainer.model))
   end)

@@ -184,8 +184,8 @@ describe("Profiler", function()
       return trainer.model:parameters()[1]:totable(), trainer
     end
     local profiler = callbacks.Profiler()
-    local plain, profiled, trainer = (weights{}), nil, nil
-    profiled, trainer = weights{ profiler }
+    local plain = weights{}
+    local profiled, trainer = weights{ profiler }
     assert.are.same(plain, profiled)
     trainer:evaluate{ dataset = set, per_device_batch_size = 4 }
     assert.are.equal(3, named(profiler.profile.phases, "calculate_eval_batch_loss").count)

@@ -1,7 +1,7 @@
---- Times a run: its phases (the methods of the trainer, the events of callbacks, and next_batch, the
--- wait for the loader), the modules of the model and the ops. The table is printed when the run
--- ends, whichever way it ends; `profile` keeps it. While it is attached, methods of this trainer
--- are wrapped; afterwards they are what they were.
+--- Times a run: its phases (the methods of the trainer, the events of callbacks, and next_batch,
+-- the wait for the loader), the modules of the model and the ops. The table is printed when the run
+-- ends, whichever way it ends; `profile` keeps it. In a run methods of this trainer are wrapped;
+-- afterwards they are what they were.
 
 local class = require "perilune.class"
 local places = require "perilune.state.places"
