@@ -17,6 +17,7 @@ local pl = {
   no_grad = context.no_grad,
   enable_grad = context.enable_grad,
   detect_anomaly = context.detect_anomaly,
+  use_deterministic_algorithms = context.use_deterministic_algorithms,
   manual_seed = random.manual_seed,
   initial_seed = random.initial_seed,
 }

@@ -61,6 +61,7 @@ function stepping.pause(self, batch, output)
   local run = self.stepped_run
   if not run.pauses then return end
   local grad, anomaly = engine.context.grad, engine.context.anomaly
+  local deterministic = engine.context.deterministic
   local numbers = random.state()
   self.train_scope:leave()
   if package.loaded["perilune.repl"] then context.interrupt_ops_at(1) end
@@ -70,6 +71,7 @@ function stepping.pause(self, batch, output)
   context.interrupt_ops_at(2)
   random.load_state(numbers)
   engine.context.grad, engine.context.anomaly = grad, anomaly
+  engine.context.deterministic = deterministic
 end
 
 return stepping
