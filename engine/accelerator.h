@@ -48,7 +48,8 @@ typedef struct pl_host {
   void (*log)(const char *format, ...) __attribute__((format(printf, 1, 2)));
 } pl_host;
 
-enum { PL_CAP_STRIDED = 1, PL_CAP_HOST = 2, PL_CAP_ASYNC = 4 };  /* HOST: map() gives pointers */
+/* HOST: map() gives pointers. NONDETERMINISTIC: any result may differ from run to run. */
+enum { PL_CAP_STRIDED = 1, PL_CAP_HOST = 2, PL_CAP_ASYNC = 4, PL_CAP_NONDETERMINISTIC = 8 };
 
 typedef struct pl_device_info {
   uint32_t size;
@@ -78,6 +79,10 @@ typedef struct pl_accelerator {
 
 #define PL_EXPORT __attribute__((visibility("default")))
 #define ACCELERATOR PL_EXPORT const pl_accelerator pl_accelerator_table
+
+/* NONDETERMINISTIC(scatter_add), once in the library, says that results of this kernel may differ
+** from run to run, however it is found; contexts that want the same bits refuse it. */
+#define NONDETERMINISTIC(name) PL_EXPORT const uint32_t kernel_##name##_nondeterministic = 1
 
 /* KERNEL(add) defines kernel_add and records the size of the attribute struct it was built with:
 ** a kernel older than an attribute runs only while that attribute has its default. */

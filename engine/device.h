@@ -17,8 +17,11 @@ typedef struct device {
   pool pool;
   pl_kernel kernels[OP_COUNT];        /* NULL: composite, then host */
   uint32_t kernel_attrs[OP_COUNT];    /* attribute bytes the kernel was built with */
+  uint8_t repeats[OP_COUNT];          /* see device_repeats; 0: not looked up yet */
 } device;
 
 device *device_at(int32_t id);        /* NULL if there is none */
+
+bool device_repeats(device *d, int op);  /* same operands, same bits, run after run? */
 
 static inline bool device_is(const device *d, uint32_t cap) { return (d->info.caps & cap) != 0; }

@@ -50,6 +50,8 @@ typedef struct pl_context {
   int32_t anomaly;       /* check every op's outputs for values that are not finite */
   int32_t profile;       /* time ops; pl_profile_start and _stop set it */
   int32_t autocast;      /* half dtype that rows of PL_CAST_LOW run in, 0: none */
+  int32_t deterministic; /* kernels that say they are not: 0 run, 1 are reported, 2 fail */
+  int32_t origin;        /* the binding's number for where ops are called; nodes keep it */
   int64_t allocated;     /* bytes this thread has allocated since the binding last set it to 0 */
   int64_t random_calls;  /* random ops since the step began */
 } pl_context;

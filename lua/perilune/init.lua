@@ -18,6 +18,7 @@ local pl = {
   enable_grad = context.enable_grad,
   autocast = context.autocast,
   detect_anomaly = context.detect_anomaly,
+  use_deterministic_algorithms = context.use_deterministic_algorithms,
   manual_seed = random.manual_seed,
   initial_seed = random.initial_seed,
 }

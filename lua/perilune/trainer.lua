@@ -41,6 +41,7 @@ function Trainer:init(o)
   self.optimizer = OptimizerList.of(o.optimizer)
   self.run_history = o.run_history or InMemoryRunHistory()
   self.quiet, self.detect_anomaly = o.quiet, o.detect_anomaly
+  self.deterministic = o.deterministic
   self.root_dir = o.root_dir or nil
   self.process_group, self.device = ProcessGroup(), "cpu"
   self.state, self.update = "idle", 0

@@ -29,6 +29,13 @@ local function layer_name()
   return shapes and ("%s (%s)"):format(text, shapes) or text
 end
 
+--- The module whose forward runs, in words; nil where none does.
+function calls.current()
+  if depth == 0 then return nil end
+  local ok, name = pcall(layer_name)
+  return ok and name or nil
+end
+
 local function on_error(e)
   e = errors.handler(e)
   if e.kind ~= "interrupted" and not e.layer then
