@@ -1,6 +1,6 @@
 --- Coroutines that compute. What one needs of its thread (grad, anomaly and deterministic mode,
--- generator, when Ctrl-C makes ops fail) is put away while it rests and taken out again when it goes on, so that
--- neither it nor whoever runs meanwhile reaches the other.
+-- generator, when Ctrl-C makes ops fail) is put away while it rests and taken out again when it
+-- goes on, so that neither it nor whoever runs meanwhile reaches the other.
 
 local engine = require "perilune.engine"
 local random = require "perilune.random"
