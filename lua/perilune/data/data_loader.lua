@@ -49,9 +49,6 @@ local function check_combination(o)
   if o.batch_sampler and (o.sampler or o.shuffle or o.drop_last) then
     refuse("a batch_sampler decides on sampler, shuffle and drop_last itself")
   end
-  if o.dataset.iterate and o.num_workers and o.num_workers > 0 then
-    refuse("a dataset with iterate() goes on from sample to sample: num_workers must be 0")
-  end
   if o.dataset.iterate and (o.sampler or o.batch_sampler or o.shuffle) then
     refuse("a dataset with iterate() gives its own order: no sampler, batch_sampler or shuffle")
   end
@@ -93,12 +90,13 @@ local function source_of(self)
 end
 
 local function start_pass(self, plan, seed, epoch)
-  if not plan then return sample_pass.iterated(self, seed, epoch) end
-  local source = source_of(self)
+  local workers = self.num_workers > 0 and (not plan or plan.batches > 0)
+  if not plan and not workers then return sample_pass.iterated(self, seed, epoch) end
+  local source = plan and source_of(self)
   if source and source:size() == self.dataset:size() then
     return source_pass(self, source, plan, seed, epoch)
   end
-  if self.num_workers > 0 and plan.batches > 0 then
+  if workers then
     return require("perilune.data.worker_pass")(self, plan, seed, epoch)
   end
   return sample_pass.planned(self, plan, seed, epoch)
