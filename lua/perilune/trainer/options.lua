@@ -1,6 +1,7 @@
 --- What a Trainer takes and what it tells: its options, those of its runs, and the events in the
 -- order in which a run reaches them.
 
+local ProcessGroup = require "perilune.process_group"
 local RunHistory = require "perilune.run_history"
 
 local options = {}
@@ -16,6 +17,7 @@ options.init = {
   { "metrics", type = "list",
     doc = "names or objects with update, compute, reset and merge, measured beside the loss" },
   { "train_metrics", true, doc = "measure the metrics in training too" },
+  { "process_group", type = ProcessGroup, doc = "who trains together; this process if absent" },
   { "run_history", type = RunHistory, doc = "where the metrics of a run are recorded" },
   { "seed", type = "integer", min = 0,
     doc = "seeds every generator, as pl.manual_seed does; drawn when not given" },
