@@ -27,7 +27,9 @@ local function target(path)
   return ("%s.%d.tmp"):format(path, ffi.C.getpid()), true
 end
 
--- Syncs and closes; answers nil and the system's reason where one of them failed.
+-- Syncs and closes; answers nil and the system's reason where one of them failed. Never compiled:
+-- where a compiled flush fails, LuaJIT leaves its trace and flushes again, and the C library, which
+-- has dropped what it could not write, calls that second flush a success.
 local function finish(file)
   local ok, reason = file:flush()
   -- A pipe or a device cannot be synced; a full disk has been seen by flush.
@@ -36,8 +38,6 @@ local function finish(file)
   if not ok then return nil, reason end
   return closed, close_reason
 end
-
--- Where a compiled flush fails LuaJIT does it again, and that one has nothing left to write.
 jit.off(finish)
 
 local Writer = {}
