@@ -19,6 +19,9 @@ local pl = {
   autocast = context.autocast,
   detect_anomaly = context.detect_anomaly,
   use_deterministic_algorithms = context.use_deterministic_algorithms,
+  set_default_device = context.set_default_device,
+  get_default_device = context.get_default_device,
+  synchronize = engine.synchronize,
   manual_seed = random.manual_seed,
   initial_seed = random.initial_seed,
 }
