@@ -7,14 +7,19 @@ local terminal = require "perilune.terminal"
 local support = dofile "tests/state/support.lua"
 local process = dofile "tests/host/process.lua"
 local ProcessGroup = require "perilune.process_group"
+local Strategy = require "perilune.strategy"
 local class, nn, optim, data = pl.class, pl.nn, pl.optim, pl.data
 
 local FakeGroup = class("FakeGroup", ProcessGroup)
 
 function FakeGroup:init(rank, rounds)
-  self.rank, self.size, self.local_rank = rank, 2, rank
+  self.rank, self.size, self.local_rank = rank, 2, 0
   self.rounds, self.round = rounds, 0
 end
+
+local FakeStrategy = class("FakeStrategy", Strategy)
+function FakeStrategy:init(group) self.group = group end
+function FakeStrategy:create_process_group() return self.group end
 
 -- The scopes of this rank's run are left while the other one works.
 local function rest(trainer)
@@ -38,6 +43,7 @@ local function all(self, value)
 end
 
 FakeGroup.all_gather = all
+function FakeGroup:broadcast(value, source) return all(self, value)[(source or 0) + 1] end
 function FakeGroup:any(flag)
   local flags = all(self, flag and true or false)
   return flags[1] or flags[2]
@@ -82,7 +88,8 @@ local function maker(callbacks, options)
   return function(group, rank)
     pl.manual_seed(3)
     local model = nn.Linear(3, 4)
-    return pl.Trainer{ model = model, loss_func = nn.CrossEntropyLoss(), process_group = group,
+    return pl.Trainer{ model = model, loss_func = nn.CrossEntropyLoss(),
+      strategy = group and FakeStrategy(group),
       optimizer = optim.SGD(model:parameters(), { lr = 0 }), metrics = { "accuracy",
         pl.metrics.ConfusionMatrix(4) },
       callbacks = callbacks and callbacks(rank) or {}, quiet = options == nil or options.quiet,

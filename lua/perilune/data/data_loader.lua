@@ -149,7 +149,7 @@ end
 -- @return as `batches`
 function DataLoader:batches_after(skip)
   local group, epoch = self.process_group, self.next_epoch
-  local seed = self.seed or group:all_gather(random.initial_seed())[1]
+  local seed = self.seed or group:broadcast(random.initial_seed())
   self.next_epoch = epoch + 1
   local plan = self.batch_sampler and self.batch_sampler:plan(seed, epoch, self.dataset:size())
   if plan and group.size > 1 then

@@ -1,7 +1,6 @@
 --- What a Trainer takes and what it tells: its options, those of its runs, and the events in the
 -- order in which a run reaches them.
 
-local ProcessGroup = require "perilune.process_group"
 local RunHistory = require "perilune.run_history"
 
 local options = {}
@@ -17,8 +16,13 @@ options.init = {
   { "metrics", type = "list",
     doc = "names or objects with update, compute, reset and merge, measured beside the loss" },
   { "train_metrics", true, doc = "measure the metrics in training too" },
-  { "process_group", type = ProcessGroup, doc = "who trains together; this process if absent" },
   { "run_history", type = RunHistory, doc = "where the metrics of a run are recorded" },
+  { "accelerator", type = "any",
+    doc = "hardware: \"auto\", \"gpu\", a name of pl.accelerators, an instance or a class" },
+  { "devices", type = "any",
+    doc = "\"auto\", -1 (all), a number, or ids: { 0, 1 }, \"0,1\", \"3,\"" },
+  { "strategy", type = "any", doc = "\"auto\", a name of pl.strategies, an instance or a class" },
+  { "precision", type = "any", doc = "a name of pl.precisions, an instance or a class; 32" },
   { "seed", type = "integer", min = 0,
     doc = "seeds every generator, as pl.manual_seed does; drawn when not given" },
   { "root_dir", type = "string", doc = "where training states are kept and looked for" },
