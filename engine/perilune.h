@@ -27,9 +27,18 @@ const char *pl_error_argument(void);   /* the argument it concerns, or "" */
 const char *pl_status_name(pl_status status);
 const char *pl_version(void);
 
-void pl_interrupt_raise(void);         /* async-signal-safe: count one Ctrl-C */
-int32_t pl_interrupt_pending(void);    /* Ctrl-Cs not taken yet */
+/* Signals that ask to stop are counted; the first since the last clear gives name and code. */
+void pl_interrupt_raise(int32_t signal_number);   /* async-signal-safe: count one */
+int32_t pl_interrupt_pending(void);               /* how many nobody has taken yet */
 void pl_interrupt_clear(void);
+const char *pl_interrupt_name(void);              /* "Ctrl-C", "SIGTERM", "SIGUSR1" */
+int32_t pl_interrupt_exit_code(void);             /* 130 of Ctrl-C, else 143 */
+/* From here on Ctrl-C counts; second(), which may be NULL, is called in the handler at the second
+** one. Watching adds SIGTERM and SIGUSR1; watches nest, and the last puts back what was there. */
+void pl_interrupt_install(void (*second)(void));
+void pl_interrupt_watch(int32_t on);
+/* Where the process would exit with 1 it does with this code; 0 ends that. */
+void pl_process_fail_with(int32_t code);
 
 /* ---- context: one per thread -------------------------------------------------------------- */
 
@@ -37,7 +46,7 @@ typedef struct pl_context {
   int32_t grad;          /* record gradients? */
   int32_t scope;         /* id of the innermost scope entered, 0 outside any */
   int32_t device;        /* where tensors without inputs are made */
-  int32_t interrupts;    /* ops fail with PL_EINTERRUPTED at this many Ctrl-Cs; 1 at rest */
+  int32_t interrupts;    /* ops fail with PL_EINTERRUPTED at this many signals; 1 at rest */
   int32_t anomaly;       /* check every op's outputs for values that are not finite */
   int32_t unused;
   int64_t allocated;     /* bytes this thread has allocated since the binding last set it to 0 */

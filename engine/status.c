@@ -1,12 +1,9 @@
 /*
-** status.c -- errors, interrupts and facts about the process.
-** The sentence is thread-local and overwritten by the next failure; the count of Ctrl-Cs is the
-** process's.
+** status.c -- errors, and facts about the process. The sentence is thread-local and overwritten by
+** the next failure.
 */
 #include "status.h"
-#include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,8 +14,6 @@ static _Thread_local struct {
   char sentence[1024], op[48], argument[48];
   const char *running;
 } last;
-
-static atomic_int interrupts;
 
 static void keep(char *to, size_t size, const char *text) {
   snprintf(to, size, "%s", text ? text : "");
@@ -74,11 +69,6 @@ const char *pl_version(void) {
     snprintf(text, sizeof text, "%d.%d.%d", PL_VERSION_MAJOR, PL_VERSION_MINOR, PL_VERSION_PATCH);
   return text;
 }
-
-void pl_interrupt_raise(void) { atomic_fetch_add_explicit(&interrupts, 1, memory_order_relaxed); }
-int32_t pl_interrupt_pending(void) { return atomic_load_explicit(&interrupts,
-                                                                 memory_order_relaxed); }
-void pl_interrupt_clear(void) { atomic_store_explicit(&interrupts, 0, memory_order_relaxed); }
 
 double pl_clock(void) {
   struct timespec t;

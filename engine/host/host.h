@@ -13,9 +13,10 @@ void paths_install(lua_State *L);
 void interrupt_install(lua_State *L);
 
 /* Functions of the module perilune.host, each a lua_CFunction. */
-int interrupt_on_second(lua_State *L);  /* (f): what the second Ctrl-C calls, f raises */
+int interrupt_on_second(lua_State *L);  /* (f): what the second one calls, f raises */
 int interrupt_clear(lua_State *L);      /* (): whatever was pressed has been dealt with */
-int interrupt_pending(lua_State *L);    /* (): Ctrl-Cs nobody took */
+int interrupt_pending(lua_State *L);    /* (): signals nobody took */
+int interrupt_exit_code(lua_State *L);  /* (): what they make the process exit with */
 int line_is_terminal(lua_State *L);     /* (): are stdin and stdout a terminal? */
 int line_read(lua_State *L);            /* (prompt): a line; nil at the end; nil, "interrupted" */
 int line_history_load(lua_State *L);    /* (path): false where there is none */

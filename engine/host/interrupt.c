@@ -1,11 +1,8 @@
 /*
-** interrupt.c -- Ctrl-C. The first press only counts in the engine, where ops and the Trainer look;
-** the second also stops Lua code that runs no ops, at its next instruction; the third ends the
-** process, as compiled loops look at nothing. A press that somebody took starts the count anew.
+** interrupt.c -- what Ctrl-C does to Lua: the second one that nobody took stops code that runs no
+** ops, at its next instruction. The engine counts them (engine/interrupt.c).
 */
 #include "host.h"
-#include <signal.h>
-#include <string.h>
 
 static lua_State *state;
 static const char raise_key[] = "perilune.host.raise";
@@ -18,25 +15,13 @@ static void raise_in_lua(lua_State *L, lua_Debug *event) {
   lua_call(L, 0, 0);
 }
 
-static void on_sigint(int signal_number) {
-  pl_interrupt_raise();
-  int presses = pl_interrupt_pending();
-  if (presses == 2) {
-    lua_sethook(state, raise_in_lua, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
-  } else if (presses > 2) {
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
-  }
+static void stop_lua(void) {
+  lua_sethook(state, raise_in_lua, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 void interrupt_install(lua_State *L) {
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = on_sigint;
-  action.sa_flags = SA_RESTART;  /* files are not left half read */
-  sigemptyset(&action.sa_mask);
   state = L;
-  sigaction(SIGINT, &action, NULL);
+  pl_interrupt_install(stop_lua);
 }
 
 int interrupt_on_second(lua_State *L) {
@@ -54,5 +39,10 @@ int interrupt_clear(lua_State *L) {
 
 int interrupt_pending(lua_State *L) {
   lua_pushinteger(L, pl_interrupt_pending());
+  return 1;
+}
+
+int interrupt_exit_code(lua_State *L) {
+  lua_pushinteger(L, pl_interrupt_exit_code());
   return 1;
 }

@@ -15,6 +15,7 @@ static const luaL_Reg host_functions[] = {
   {"on_second_interrupt", interrupt_on_second},
   {"clear_interrupts", interrupt_clear},
   {"pending_interrupts", interrupt_pending},
+  {"interrupt_exit_code", interrupt_exit_code},
   {"is_terminal", line_is_terminal},
   {"read_line", line_read},
   {"load_history", line_history_load},

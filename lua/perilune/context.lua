@@ -116,8 +116,8 @@ function context.detect_anomaly(flag)
   state.anomaly = flag and 1 or 0
 end
 
---- During a run the first Ctrl-C belongs to the Trainer and ops fail at the second.
--- @param n how many pending Ctrl-Cs make an op fail
+--- During a run the first signal belongs to the Trainer and ops fail at the second.
+-- @param n how many pending signals make an op fail
 function context.interrupt_ops_at(n)
   state.interrupts = n
 end

@@ -69,9 +69,11 @@ end
 -- @param status what an engine function answered, not PL_OK
 -- @param message another sentence than the engine's, optional
 function engine.raise(status, message)
-  if status == C.PL_EINTERRUPTED then C.pl_interrupt_clear() end
+  local _, exit_code
+  if status == C.PL_EINTERRUPTED then _, exit_code = engine.take_interrupt() end
   errors.raise(kinds[status] or "user", message or ffi.string(C.pl_error()), {
     op = text_or_nil(C.pl_error_op()), argument = text_or_nil(C.pl_error_argument()),
+    exit_code = exit_code,
   })
 end
 
@@ -123,14 +125,18 @@ function engine.memory(name)
     peak = tonumber(memory.peak), allocations = tonumber(memory.allocations) }
 end
 
---- Ctrl-Cs not taken yet.
+--- Signals to stop that nobody has taken yet.
 function engine.interrupted()
   return C.pl_interrupt_pending()
 end
 
---- Take the Ctrl-Cs: the next op does not fail because of them.
+--- Take them: the next op does not fail because of them.
+-- @return the name of the first: "Ctrl-C", "SIGTERM" or "SIGUSR1"
+-- @return what the process exits with because of it
 function engine.take_interrupt()
+  local name, exit_code = ffi.string(C.pl_interrupt_name()), C.pl_interrupt_exit_code()
   C.pl_interrupt_clear()
+  return name, exit_code
 end
 
 --- Monotonic seconds.

@@ -1,4 +1,4 @@
---- The one error value of Perilune: { kind, op, argument, message, traceback, where }.
+--- The one error value of Perilune: { kind, op, argument, message, traceback, where, exit_code }.
 -- `where` is the first line outside lua/perilune/, so a message points at the user's script;
 -- the traceback is the one of the first raise and survives wrapping and raising again.
 
@@ -51,7 +51,8 @@ end
 --- Make an error value without raising it.
 -- @param kind argument shape dtype device out_of_memory io format interrupted user
 -- @param message one sentence, without position
--- @param fields optional { op =, argument =, level = how many more user levels to go up }
+-- @param fields optional { op =, argument =, exit_code =, level = how many more user levels to go
+--   up }
 function errors.new(kind, message, fields)
   if not kinds[kind] then error("errors: unknown kind '" .. tostring(kind) .. "'", 2) end
   return setmetatable({
@@ -59,6 +60,7 @@ function errors.new(kind, message, fields)
     message = message,
     op = fields and fields.op,
     argument = fields and fields.argument,
+    exit_code = fields and fields.exit_code,
     where = user_position(fields and fields.level or 0),
     traceback = debug.traceback(message, 2),
   }, Error)

@@ -40,6 +40,7 @@ local modules = {
   random = "perilune.random", RunHistory = "perilune.run_history",
   InMemoryRunHistory = "perilune.in_memory_run_history",
   safetensors = "perilune.safetensors", Interval = "perilune.interval",
+  recipe = "perilune.recipe",
 }
 
 local function index(_, name)

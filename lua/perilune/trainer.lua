@@ -145,11 +145,13 @@ local function start_update(self)
   math.randomseed(self.seed % 2147483648 * 4194304 + self.update % 4194304)
 end
 
+-- A signal to stop, of any rank. An evaluation within a training run is no edge.
 local function check_interrupt(self)
-  if engine.interrupted() == 0 then return end
-  engine.take_interrupt()
-  errors.raise("interrupted", ("interrupted in epoch %d after update %d; %s")
-    :format(self.run_history.current_epoch, self.update, saving.interrupted(self)))
+  if not self.process_group:any(engine.interrupted() > 0) then return end
+  local name, exit_code = engine.take_interrupt()
+  errors.raise("interrupted", ("interrupted by %s in epoch %d after update %d%s"):format(name,
+    self.run_history.current_epoch, self.update,
+    self.train_dataloader and "; " .. saving.interrupted(self) or ""), { exit_code = exit_code })
 end
 
 ---------------------------------------------------------------------------------------------------
@@ -191,8 +193,8 @@ local function train_batches(self, loader, skip)
       in_group = 0
       if self.log_due then logging.flush(self) end
       saving.edge(self, step)
-      check_interrupt(self)
       if self.stepped_run then stepping.pause(self, batch, output) end
+      check_interrupt(self)
     end
   end
   -- Only a loader that could not tell its size ends in the middle of an update.
@@ -216,7 +218,7 @@ local function eval_batches(self, loader, one_step)
     if batch == nil then break end
     step = step + 1
     one_step(self, batch, step)
-    check_interrupt(self)
+    if not self.train_dataloader then check_interrupt(self) end
   end
   scope:close()
 end
@@ -329,6 +331,7 @@ local function training(self, o)
     self:phase("training_run_epoch_end")
     history:increment_epoch()
     saving.edge(self, 0)
+    check_interrupt(self)
   end
   self:phase("training_run_end")
   saving.edge(self)

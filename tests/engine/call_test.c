@@ -1,6 +1,7 @@
 /* call_test.c -- calls from outside: bad arguments, limits, interrupts, devices, random numbers. */
 #include "engine_unit.h"
 #include "philox.h"
+#include <signal.h>
 
 static void wrong_calls_are_errors(void) {
   pl_tensor x = vector(3, 1), wild = 1e15, y = 7, many[9] = {x, x, x, x, x, x, x, x, x};
@@ -63,12 +64,12 @@ static void reads_and_writes_are_checked(void) {
 
 static void interrupts_stop_the_next_op(void) {
   pl_tensor x = vector(3, 1), y = 7;
-  pl_interrupt_raise();
+  pl_interrupt_raise(SIGINT);
   CHECK(pl_interrupt_pending() == 1);
   CHECK(pl_apply(OP_neg, NULL, &x, NULL, 1, &y) == PL_EINTERRUPTED);
   pl_context_get()->interrupts = 2;
   OK(pl_apply(OP_neg, NULL, &x, NULL, 1, &y));
-  pl_interrupt_raise();
+  pl_interrupt_raise(SIGINT);
   CHECK(pl_apply(OP_neg, NULL, &x, NULL, 1, &y) == PL_EINTERRUPTED);
   pl_context_get()->interrupts = 1;
   pl_interrupt_clear();

@@ -36,6 +36,23 @@ describe("results", function()
   end)
 end)
 
+describe("a session", function()
+  it("ends when a run in it is told to by SIGTERM", function()
+    local result = session([[
+      local model = pl.nn.Linear(2, 1)
+      local trainer = pl.Trainer{ model = model, loss_func = pl.nn.MSELoss(), quiet = true,
+        optimizer = pl.optim.SGD(model:parameters(), { lr = 0.1 }), callbacks = {
+          { on_train_step_start = function() os.execute("kill -TERM $PPID") end } } }
+      trainer:train{ train_dataset = pl.data.TensorDataset(pl.ones(4, 2), pl.ones(4, 1)),
+        num_epochs = 1 }
+      print "not reached"
+    ]])
+    assert.equal(143, result.code)
+    assert.truthy(result.err:find("interrupted by SIGTERM in epoch 1 after update 1", 1, true))
+    assert.equal("", result.out)
+  end)
+end)
+
 describe("tables", function()
   it("are laid out with sorted keys", function()
     assert.equal('{ 1, 2, a = { b = "x" }, ["c d"] = true, z = {} }\n',

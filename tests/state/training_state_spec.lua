@@ -365,7 +365,7 @@ describe("training states", function()
   it("are left by Ctrl-C where the trainer has a root_dir", function()
     local engine = pl.engine
     local trainer = small{ root_dir = folder, callbacks = { { on_train_step_end = function(_, t)
-      if t.update == 2 then engine.C.pl_interrupt_raise() end
+      if t.update == 2 then engine.C.pl_interrupt_raise(2) end
     end } } }
     local options = { train_dataset = dataset(20), num_epochs = 1, per_device_batch_size = 5 }
     fails("interrupted", "the state was saved in " .. folder .. "/interrupted", trainer.train,

@@ -137,13 +137,14 @@ describe("Trainer events", function()
   end)
 
   it("of Ctrl-C: at the next update edge, through the error's path", function()
-    local interrupting = { on_train_step_start = function() engine.C.pl_interrupt_raise() end }
+    local interrupting = { on_train_step_start = function() engine.C.pl_interrupt_raise(2) end }
     local trainer = make(Recorded, { callback, interrupting })
     local ok, err = pcall(trainer.train, trainer,
       { train_dataset = dataset(8), num_epochs = 1, per_device_batch_size = 4 })
     assert.is_false(ok)
     assert.are.equal("interrupted", err.kind)
-    assert.are.equal("interrupted in epoch 1 after update 1; no state was saved", err.message)
+    assert.are.equal("interrupted by Ctrl-C in epoch 1 after update 1; no state was saved "
+      .. "(the trainer has no root_dir)", err.message)
     assert.are.same(joined({ "on_init_end" }, run_start, epoch_start, step, update, step_end,
       { "on_exception" }, teardown), calls)
     assert.are.equal(0, engine.interrupted())

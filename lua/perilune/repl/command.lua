@@ -1,5 +1,6 @@
 --- The command line of `perilune`: options, scripts, what an uncaught error prints, exit codes.
--- Exit codes: 0, 1 for an error, 130 after Ctrl-C. The executable calls the function this returns.
+-- Exit codes: 0, 1 for an error, 130 after Ctrl-C, 143 after SIGTERM or SIGUSR1. The executable
+-- calls the function this returns.
 
 local host = require "perilune.host"
 local errors = require "perilune.errors"
@@ -19,8 +20,6 @@ Without script and -e: an interactive session, or the script on standard input.
   --             the end of the options
 ]=]
 
-local INTERRUPTED = 130
-
 --- Runs a chunk; answers the exit code, having said what went wrong.
 local function run(chunk, message, ...)
   if not chunk then
@@ -30,7 +29,7 @@ local function run(chunk, message, ...)
   local ok, err = xpcall(chunk, errors.handler, ...)
   if ok then return 0 end
   report.print(report.text(err))
-  return err.kind == "interrupted" and INTERRUPTED or 1
+  return err.exit_code or 1
 end
 
 local function version()
@@ -125,7 +124,9 @@ return function(argv)
     report.print(message)
     return 1
   end
-  host.on_second_interrupt(function() errors.raise("interrupted", "interrupted") end)
+  host.on_second_interrupt(function()
+    errors.raise("interrupted", "interrupted", { exit_code = host.interrupt_exit_code() })
+  end)
   _G.arg = make_arg(argv, plan.script)
   strict.on()
   local code = 0
@@ -144,6 +145,6 @@ return function(argv)
     end
   end
   if interactive then return require("perilune.repl").run() end
-  if code == 0 and host.pending_interrupts() > 0 then return INTERRUPTED end
+  if code == 0 and host.pending_interrupts() > 0 then return host.interrupt_exit_code() end
   return code
 end

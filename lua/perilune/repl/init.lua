@@ -1,6 +1,7 @@
 --- The interactive session: reads lines until they make a chunk, runs it, shows its results.
 -- Nothing that a chunk does ends the session but os.exit; Ctrl-C gives up the line or stops the
--- running chunk, Ctrl-D leaves. Without a terminal it reads plain lines and shows no prompt.
+-- running chunk, Ctrl-D leaves, SIGTERM ends the session. Without a terminal it reads plain lines
+-- and shows no prompt.
 
 local pretty = require "perilune.repl.pretty"
 local session = require "perilune.repl.session"
@@ -8,6 +9,7 @@ local session = require "perilune.repl.session"
 local repl = {}
 
 local PROMPT, MORE = "> ", ">> "
+local ENDED = 143   -- the exit code that SIGTERM and SIGUSR1 ask for
 
 --- The editor of the executable; plain luajit has none and reads plain lines.
 local function open_host()
@@ -62,22 +64,24 @@ local function show_error(err)
 end
 
 --- Reads, runs and shows one chunk.
--- @return false at the end of the input
+-- @return false at the end of the session
+-- @return the exit code then
 local function step(host, interactive, state)
   local text = read_chunk(host, interactive)
-  if not text then return false end
+  if not text then return false, 0 end
   if not text:find("%S") then return true end
   local results, err = state:run(text)
   if results then
     show_results(results)
   else
     show_error(err)
+    if err.exit_code == ENDED then return false, ENDED end
   end
   return true
 end
 
 --- Runs a session on standard input until it ends.
--- @return the exit code of the process, 0
+-- @return the exit code of the process
 function repl.run()
   local host = open_host()
   local interactive = host.is_terminal()
@@ -88,19 +92,21 @@ function repl.run()
     if history then host.load_history(history) end
   end
   local state = session.new()
+  local code
   while true do
     host.clear_interrupts()
     -- A late Ctrl-C may arrive between two chunks; showing a value may fail.
-    local ok, more = pcall(step, host, interactive, state)
+    local ok, more, exit_code = pcall(step, host, interactive, state)
     if not ok then
       show_error(more)
     elseif not more then
+      code = exit_code
       break
     end
   end
   if interactive then print() end
   if history then host.save_history(history) end
-  return 0
+  return code
 end
 
 return repl

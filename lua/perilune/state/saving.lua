@@ -67,11 +67,20 @@ function saving.edge(trainer, step)
   for _, one in ipairs(wanted) do save_and_tell(trainer, one[1], one[2]) end
 end
 
---- What Ctrl-C leaves behind where the trainer has a root_dir.
+-- Where a run that is told to end leaves its state: with a root_dir or a callback that saves.
+local function directory_of(trainer)
+  if trainer.root_dir then return trainer.root_dir end
+  for _, callback in ipairs(trainer.callback_handler.callbacks) do
+    if callback.state_directory then return callback:state_directory(trainer) end
+  end
+end
+
+--- What a signal leaves behind.
 -- @return a sentence about it
 function saving.interrupted(trainer)
-  if not trainer.root_dir then return "no state was saved" end
-  local path = trainer.root_dir .. "/interrupted"
+  local where = directory_of(trainer)
+  if not where then return "no state was saved (the trainer has no root_dir)" end
+  local path = where .. "/interrupted"
   if not save(trainer, path, { go_on = true }) then return "no state was saved" end
   return ('the state was saved in %s (resume_from = "auto" goes on)'):format(path)
 end

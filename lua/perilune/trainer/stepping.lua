@@ -1,6 +1,7 @@
 --- Runs that go one update at a time. The run is a coroutine: between two updates it rests in
--- `pause`, and whatever it needs of the thread's context (scope, grad mode, generator, Ctrl-C) is
--- put away there and taken out again, so that what happens meanwhile does not reach it.
+-- `pause`, and whatever it needs of the thread's context (scope, grad mode, generator) is put away
+-- there and taken out again, so that what happens meanwhile does not reach it. In a script a signal
+-- waits for the run to go on; at a session's prompt it stops what is typed there.
 
 local context = require "perilune.context"
 local engine = require "perilune.engine"
@@ -62,7 +63,7 @@ function stepping.pause(self, batch, output)
   local grad, anomaly = engine.context.grad, engine.context.anomaly
   local numbers = random.state()
   self.train_scope:leave()
-  context.interrupt_ops_at(1)
+  if package.loaded["perilune.repl"] then context.interrupt_ops_at(1) end
   self.state = "paused"
   coroutine.yield(batch, output)
   self.state = "running"
