@@ -205,21 +205,25 @@ def running_statistics(lines):
     lines.append("  },")
 
 
-def lstm(lines):
-    """Two layers in both directions, from a given state: outputs, state and gradients."""
-    layer = torch.nn.LSTM(3, 2, num_layers=2, bidirectional=True)
-    x, h, c = real(4, 2, 3), real(4, 2, 2), real(4, 2, 2)
-    inputs = [t.clone().requires_grad_() for t in (x, h, c)]
-    y, (h_n, c_n) = layer(inputs[0], (inputs[1], inputs[2]))
-    (y * y.detach().flip(0)).sum().add((c_n * 3).sum()).add(h_n.sum()).backward()
-    for name, t in ("x", x), ("h", h), ("c", c), ("y", y), ("h_n", h_n), ("c_n", c_n):
-        lines.append("  %s = %s," % (name, array(t)))
+def recurrent(lines, name, layer, states):
+    """Two layers in both directions, from given states: outputs, states and gradients."""
+    x, given = real(4, 2, 3), [real(4, 2, 2) for _ in range(states)]
+    inputs = [t.clone().requires_grad_() for t in [x] + given]
+    y, last = layer(inputs[0], tuple(inputs[1:]) if states > 1 else inputs[1])
+    last = last if states > 1 else (last,)
+    loss = (y * y.detach().flip(0)).sum()
+    for i, t in enumerate(last):
+        loss = loss + (t * (i + 1)).sum()
+    loss.backward()
+    lines.append('  { name = "%s", x = %s,\n    y = %s,' % (name, array(x), array(y)))
+    for field, tensors in ("states", given), ("last", last), ("gradients", [t.grad for t in inputs]):
+        lines.append("  %s = {" % field)
+        lines += ["    %s," % array(t) for t in tensors]
+        lines.append("  },")
     lines.append("  parameters = {")
-    lines += ['    { "%s", %s, %s },' % (name, array(p), array(p.grad))
+    lines += ['    { "%s", %s,\n      %s },' % (name, array(p), array(p.grad))
               for name, p in layer.named_parameters()]
-    lines.append("  },\n  gradients = {")
-    lines += ["    %s," % array(t.grad) for t in inputs]
-    lines.append("  },")
+    lines.append("  } },")
 
 
 def sgd(lines):
@@ -282,9 +286,11 @@ print("}, batch_norm = {")
 lines = []
 running_statistics(lines)
 print("\n".join(lines))
-print("}, lstm = {")
+print("}, recurrent = {")
 lines = []
-lstm(lines)
+for name, states in ("LSTM", 2), ("GRU", 1), ("RNN", 1):
+    layer = getattr(torch.nn, name)(3, 2, num_layers=2, bidirectional=True)
+    recurrent(lines, name, layer, states)
 print("\n".join(lines))
 print("}, mlp = {")
 lines = []

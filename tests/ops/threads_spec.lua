@@ -48,6 +48,11 @@ local calls = {
     return (x:reshape(5, 60, 700):narrow(3, 1, 256):lstm(n:narrow(1, 1, 60):narrow(2, 1, 64),
       n:narrow(1, 1, 60):narrow(2, 65, 64), x:narrow(1, 1, 256):narrow(2, 1, 64)))
   end },
+  { "gru", function(x)
+    local n = x:narrow(1, 1, 192)
+    return (x:reshape(5, 60, 700):narrow(3, 1, 192):gru(n:narrow(1, 1, 60):narrow(2, 1, 64),
+      n:narrow(2, 1, 64), n:narrow(1, 1, 1):narrow(2, 1, 192):flatten()))
+  end },
   { "index_add", function(x)
     local index = pl.arange(1, x:size(1)):to("i64")
     return pl.zeros(x.shape):index_add(x, index, { axis = 1 })

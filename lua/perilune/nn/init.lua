@@ -10,7 +10,6 @@ return require("perilune.lazy")("perilune.nn", {
   Conv1d = "convolution", Conv2d = "convolution", ConvTranspose2d = "convolution",
   MaxPool2d = "pooling", AvgPool2d = "pooling", AdaptiveAvgPool2d = "pooling",
   AdaptiveMaxPool2d = "pooling",
-  LSTM = "lstm",
   BatchNorm1d = "batch_norm", BatchNorm2d = "batch_norm",
   CrossEntropyLoss = "losses", NLLLoss = "losses", MSELoss = "losses", L1Loss = "losses",
   HuberLoss = "losses", SmoothL1Loss = "losses", BCELoss = "losses", BCEWithLogitsLoss = "losses",
