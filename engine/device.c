@@ -244,6 +244,18 @@ pl_status pl_device_memory(int32_t id, pl_memory *out) {
   return PL_OK;
 }
 
+pl_status pl_device_limit_memory(int32_t id, int64_t bytes) {
+  device *d = device_at(id);
+  if (!d) return no_device(id);
+  if (bytes < 0)
+    return status_fail(PL_EARGUMENT, NULL, NULL, "a memory limit is a number of bytes, or 0 for "
+                       "none; got %lld", (long long)bytes);
+  pthread_mutex_lock(&d->pool.lock);
+  d->pool.memory.limit = bytes;
+  pthread_mutex_unlock(&d->pool.lock);
+  return PL_OK;
+}
+
 void pl_device_trim(int32_t id) {
   if (device_at(id)) pool_trim(device_at(id));
 }

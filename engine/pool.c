@@ -44,20 +44,36 @@ static void count_new(pool *p, int64_t rounded) {
   pthread_mutex_unlock(&p->lock);
 }
 
+/* Cached buffers go before the limit refuses. */
+static bool within_limit(device *d, int64_t rounded) {
+  pthread_mutex_lock(&d->pool.lock);
+  pl_memory m = d->pool.memory;
+  pthread_mutex_unlock(&d->pool.lock);
+  if (!m.limit || m.in_use + m.cached + rounded <= m.limit) return true;
+  pool_trim(d);
+  return m.in_use + rounded <= m.limit;
+}
+
+static pl_status create(device *d, int64_t rounded, pl_buffer **out) {
+  return within_limit(d, rounded) ? d->table->create(d->state, (size_t)rounded, out) : PL_EMEMORY;
+}
+
 pl_status pool_take(device *d, int64_t bytes, pl_buffer **out, int64_t *rounded) {
   if (bytes > (int64_t)1 << 50)
     return status_fail(PL_EMEMORY, NULL, NULL, "%s: a tensor of %lld bytes is beyond any memory",
                        d->name, (long long)bytes);
   int class = class_of(bytes, rounded);
   if ((*out = shelf_pop(&d->pool, class, *rounded))) return PL_OK;
-  pl_status s = d->table->create(d->state, (size_t)*rounded, out);
+  pl_status s = create(d, *rounded, out);
   if (s == PL_EMEMORY) {
     pool_trim(d);
-    s = d->table->create(d->state, (size_t)*rounded, out);
+    s = create(d, *rounded, out);
   }
+  const pl_memory *m = &d->pool.memory;
   if (s)
-    return status_fail(s, NULL, NULL, "%s: out of memory: %lld bytes wanted, %lld in use", d->name,
-                       (long long)bytes, (long long)d->pool.memory.in_use);
+    return status_fail(s, NULL, NULL, "%s: out of memory: %lld bytes wanted, %lld in use%s",
+                       d->name, (long long)bytes, (long long)m->in_use,
+                       m->limit ? " (the limit that was set counts)" : "");
   count_new(&d->pool, *rounded);
   return PL_OK;
 }

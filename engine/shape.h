@@ -26,3 +26,4 @@ bool shape_is_sane(const pl_operand *o);
 
 int dtype_promote(int a, int b);         /* PyTorch's table */
 static inline bool dtype_is_float(int dtype) { return dtype >= PL_F16; }
+static inline bool dtype_is_half(int dtype) { return dtype == PL_F16 || dtype == PL_BF16; }

@@ -27,7 +27,7 @@ pl_status call_find_device(call *c) {
 
 pl_status tensor_from_number(double value, int dtype, device *d, tensor **out) {
   union { uint8_t u8; int32_t i32; int64_t i64; float f32; double f64; } cell;
-  int made = dtype == PL_F16 || dtype == PL_BF16 ? PL_F32 : dtype;
+  int made = dtype_is_half(dtype) ? PL_F32 : dtype;
   pl_operand scalar = { .dtype = made };
   switch (made) {
     case PL_BOOL: cell.u8 = value != 0; break;

@@ -1,18 +1,15 @@
 /*
 ** convert.c -- every dtype to every dtype, and the kernels cast and full. One expression per
-** destination, in terms of the source's value as float, double or int64.
+** destination, in terms of the source's value as float, double or int64; between f32 and the half
+** types whole vectors.
 */
 #include "convert.h"
+#include "vec.h"
 #include "view.h"
 #include <string.h>
 
-typedef uint8_t t_flag, t_u8;
-typedef int32_t t_i32;
-typedef int64_t t_i64;
-__extension__ typedef _Float16 t_f16;
+typedef uint8_t t_flag;
 typedef struct { uint16_t bits; } t_bf16;
-typedef float t_f32;
-typedef double t_f64;
 
 static inline float bf16_value(t_bf16 x) {
   uint32_t bits = (uint32_t)x.bits << 16;
@@ -60,17 +57,35 @@ static inline int64_t saturate(double x, double below, double above, int64_t lea
     t_##to *restrict y = out; \
     for (int64_t i = 0; i < n; i++) y[i] = MAKE_##to(VALUE_##from(x[i])); \
   }
-#define ROW(from) \
-  PAIR(from, flag) PAIR(from, u8) PAIR(from, i32) PAIR(from, i64) PAIR(from, f16) \
-  PAIR(from, bf16) PAIR(from, f32) PAIR(from, f64)
-ROW( flag )
-ROW( u8 )
-ROW( i32 )
-ROW( i64 )
-ROW( f16 )
-ROW( bf16 )
-ROW( f32 )
-ROW( f64 )
+#define VECTORS(from, to, load, store) \
+  static void from##_to_##to(void *restrict out, const void *restrict in, int64_t n) { \
+    const t_##from *restrict x = in; \
+    t_##to *restrict y = out; \
+    int64_t i = 0; \
+    for (; i + lanes_f32 <= n; i += lanes_f32) store(y, i, load(x, i)); \
+    for (; i < n; i++) y[i] = MAKE_##to(VALUE_##from(x[i])); \
+  }
+VECTORS( f16, f32, load_f16, store_f32 )
+VECTORS( bf16, f32, load_bf16, store_f32 )
+VECTORS( f32, f16, load_f32, store_f16 )
+VECTORS( f32, bf16, load_f32, store_bf16 )
+
+#define COLUMN(to) \
+  PAIR(flag, to) PAIR(u8, to) PAIR(i32, to) PAIR(i64, to) PAIR(f64, to)
+#define COLUMN_OF_FLOATS(to) COLUMN(to) PAIR(f16, to) PAIR(bf16, to) PAIR(f32, to)
+COLUMN_OF_FLOATS( flag )
+COLUMN_OF_FLOATS( u8 )
+COLUMN_OF_FLOATS( i32 )
+COLUMN_OF_FLOATS( i64 )
+COLUMN_OF_FLOATS( f64 )
+COLUMN( f16 )
+PAIR( f16, f16 )
+PAIR( bf16, f16 )
+COLUMN( bf16 )
+PAIR( f16, bf16 )
+PAIR( bf16, bf16 )
+COLUMN( f32 )
+PAIR( f32, f32 )
 
 #define ENTRIES(from) { from##_to_flag, from##_to_u8, from##_to_i32, from##_to_i64, \
                         from##_to_f16, from##_to_bf16, from##_to_f32, from##_to_f64 }
@@ -115,16 +130,18 @@ static void cast_chunk(void *context, int64_t index, int worker) {
     cast_block(p, at, min_i64(step, end - at));
 }
 
-static pl_status cast_run(const pl_operand *from, const pl_operand *to) {
+void LEVEL(operand_cast)(const pl_operand *from, const pl_operand *to) {
   cast_plan p;
   p.convert = LEVEL(convert_loop)(from->dtype, to->dtype);
   view_open(&p.in, from);
   view_open(&p.out, to);
   parallel_for((to->count + CHUNK - 1) / CHUNK, to->count / 2, cast_chunk, &p);
-  return PL_OK;
 }
 
-KERNEL(cast) { return cast_run(call->in[0], call->out[0]); }
+KERNEL(cast) {
+  LEVEL(operand_cast)(call->in[0], call->out[0]);
+  return PL_OK;
+}
 
 /* The value, repeated without strides, in the dtype of the output. */
 KERNEL(full) {
@@ -137,5 +154,6 @@ KERNEL(full) {
     value.sizes[i] = out->sizes[i];
     value.strides[i] = 0;
   }
-  return cast_run(&value, out);
+  LEVEL(operand_cast)(&value, out);
+  return PL_OK;
 }

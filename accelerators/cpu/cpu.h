@@ -1,6 +1,7 @@
 /*
 ** cpu.h -- what every kernel of the CPU device includes. KERNEL(add) defines kernel_add_<level>,
-** which runs with denormals flushed to zero and gives the caller's floating-point mode back.
+** which runs with denormals flushed to zero and gives the caller's floating-point mode back. What a
+** kernel does not take in f16 and bf16 it computes in f32, on operands that half.c converts.
 */
 #pragma once
 #include "base.h"
@@ -16,6 +17,7 @@
     (void)state; \
     unsigned mode = denormals_flush(); \
     pl_status status = run_##name(call); \
+    if (status == PL_EUNSUPPORTED) status = LEVEL(half_call)(call, run_##name); \
     denormals_restore(mode); \
     return status; \
   } \
@@ -38,11 +40,19 @@ extern const pl_host *cpu_host;   /* set by open, before any kernel runs */
 ** and stays, so a step in steady state allocates nothing. */
 void *cpu_scratch(size_t bytes);
 
+/* The same, a second piece: what half.c converts while a kernel uses cpu_scratch. */
+void *cpu_stage(size_t bytes);
+
+/* run on f32 copies of the call's half operands; PL_EUNSUPPORTED if it has none or run refuses. */
+pl_status LEVEL(half_call)(const pl_call *call, pl_status (*run)(const pl_call *));
+
 /* Bytes of an element. */
 static inline int64_t dtype_size(int32_t dtype) {
   static const int8_t size[PL_DTYPES] = { 1, 1, 4, 8, 2, 2, 4, 8 };
   return size[dtype];
 }
+
+static inline bool dtype_is_half(int32_t dtype) { return dtype == PL_F16 || dtype == PL_BF16; }
 
 /* The operand's first element. */
 static inline char *operand_data(const pl_operand *o) {

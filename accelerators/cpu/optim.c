@@ -22,10 +22,14 @@ static void sgd_chunk(void *context, int64_t index, int worker) {
   const sgd *s = context;
   int64_t begin, n;
   int32_t i = chunk_find(s->params, index, &begin, &n);
-  char *p = chunk_data(s->params[i], begin), *g = chunk_data(s->grads[i], begin);
-  char *b = s->buffered ? chunk_data(s->buffers[i], begin) : NULL;
-  if (s->params[i]->dtype == PL_F32) sgd_range_f32(s, p, g, b, n);
-  else sgd_range_f64(s, p, g, b, n);
+  float room[3][CHUNK];
+  void *p = chunk_open(s->params[i], begin, n, room[0]);
+  void *g = chunk_open(s->grads[i], begin, n, room[1]);
+  void *b = s->buffered ? chunk_open(s->buffers[i], begin, n, room[2]) : NULL;
+  if (s->params[i]->dtype == PL_F64) sgd_range_f64(s, p, g, b, n);
+  else sgd_range_f32(s, p, g, b, n);
+  chunk_close(s->params[i], begin, n, room[0]);
+  if (b) chunk_close(s->buffers[i], begin, n, room[2]);
 }
 
 KERNEL(sgd_step) {
@@ -64,8 +68,9 @@ static void norm_chunk(void *context, int64_t index, int worker) {
   norm *s = context;
   int64_t begin, n;
   const pl_operand *o = s->list[chunk_find(s->list, s->first + index, &begin, &n)];
-  const char *data = chunk_data(o, begin);
-  s->parts[index] = o->dtype == PL_F32 ? square_range_f32(data, n) : square_range_f64(data, n);
+  float room[CHUNK];
+  const void *data = chunk_open(o, begin, n, room);
+  s->parts[index] = o->dtype == PL_F64 ? square_range_f64(data, n) : square_range_f32(data, n);
 }
 
 KERNEL(total_norm) {
@@ -99,12 +104,17 @@ static void scale_chunk(void *context, int64_t index, int worker) {
   const scaling *s = context;
   int64_t begin, n;
   const pl_operand *o = s->list[chunk_find(s->list, index, &begin, &n)];
-  if (o->dtype == PL_F32) scale_range_f32(chunk_data(o, begin), s->factor, n);
-  else scale_range_f64(chunk_data(o, begin), s->factor, n);
+  float room[CHUNK];
+  void *data = chunk_open(o, begin, n, room);
+  if (o->dtype == PL_F64) scale_range_f64(data, s->factor, n);
+  else scale_range_f32(data, s->factor, n);
+  chunk_close(o, begin, n, room);
 }
 
 static double number_of(const pl_operand *o) {
-  return o->dtype == PL_F32 ? *(float *)operand_data(o) : *(double *)operand_data(o);
+  double value;
+  LEVEL(convert_loop)(o->dtype, PL_F64)(&value, operand_data(o), 1);
+  return value;
 }
 
 KERNEL(scale_all) {
@@ -130,9 +140,12 @@ static void lerp_chunk(void *context, int64_t index, int worker) {
   const lerping *s = context;
   int64_t begin, n;
   int32_t i = chunk_find(s->list, index, &begin, &n);
-  char *x = chunk_data(s->list[i], begin), *other = chunk_data(s->others[i], begin);
-  if (s->list[i]->dtype == PL_F32) lerp_range_f32(x, other, s->weight, n);
-  else lerp_range_f64(x, other, s->weight, n);
+  float room[2][CHUNK];
+  void *x = chunk_open(s->list[i], begin, n, room[0]);
+  void *other = chunk_open(s->others[i], begin, n, room[1]);
+  if (s->list[i]->dtype == PL_F64) lerp_range_f64(x, other, s->weight, n);
+  else lerp_range_f32(x, other, s->weight, n);
+  chunk_close(s->list[i], begin, n, room[0]);
 }
 
 KERNEL(lerp_all) {

@@ -1,10 +1,10 @@
 /*
 ** optim.h -- what multi-tensor steps share: tensors are cut into chunks by their size alone, and
 ** all chunks of all tensors form one parallel loop. A step is one pass over parameter, gradient
-** and state.
+** and state; those in f16 and bf16 pass through f32, a chunk at a time.
 */
 #pragma once
-#include "cpu.h"
+#include "convert.h"
 
 enum { CHUNK = 8192 };   /* elements */
 
@@ -30,15 +30,25 @@ static inline int32_t chunk_find(const pl_operand *const *list, int64_t index, i
   return i;
 }
 
-/* All tensors of the list are dense and of one of the two dtypes computed here. */
+/* All tensors of the list are dense and of floats. */
 static inline bool list_plain(const pl_operand *const *list, int32_t n) {
   for (int32_t i = 0; i < n; i++)
-    if (!list[i]->dense || (list[i]->dtype != PL_F32 && list[i]->dtype != PL_F64)) return false;
+    if (!list[i]->dense || list[i]->dtype < PL_F16) return false;
   return true;
 }
 
-static inline char *chunk_data(const pl_operand *o, int64_t begin) {
-  return operand_data(o) + begin * dtype_size(o->dtype);
+/* The chunk as the loops take it, f64 or f32; a half one is converted into room. */
+static inline void *chunk_open(const pl_operand *o, int64_t begin, int64_t n, float *room) {
+  char *data = operand_data(o) + begin * dtype_size(o->dtype);
+  if (!dtype_is_half(o->dtype)) return data;
+  LEVEL(convert_loop)(o->dtype, PL_F32)(room, data, n);
+  return room;
+}
+
+/* An updated chunk back to where it lies. */
+static inline void chunk_close(const pl_operand *o, int64_t begin, int64_t n, const float *room) {
+  if (!dtype_is_half(o->dtype)) return;
+  LEVEL(convert_loop)(PL_F32, o->dtype)(operand_data(o) + begin * 2, room, n);
 }
 
 /* A list whose tensors are plain and have the dtypes of another's. */

@@ -40,11 +40,18 @@ static void adam_chunk(void *context, int64_t index, int worker) {
   int64_t begin, n;
   int32_t i = chunk_find(s->params, index, &begin, &n);
   adam_numbers a = adam_prepare(s, *count_of(s->steps[i]) + 1);
-  char *p = chunk_data(s->params[i], begin), *g = chunk_data(s->grads[i], begin);
-  char *m = chunk_data(s->means[i], begin), *v = chunk_data(s->squares[i], begin);
-  char *top = s->tops ? chunk_data(s->tops[i], begin) : NULL;
-  if (s->params[i]->dtype == PL_F32) adam_range_f32(a, p, g, m, v, top, n);
-  else adam_range_f64(a, p, g, m, v, top, n);
+  float room[5][CHUNK];
+  void *p = chunk_open(s->params[i], begin, n, room[0]);
+  void *g = chunk_open(s->grads[i], begin, n, room[1]);
+  void *m = chunk_open(s->means[i], begin, n, room[2]);
+  void *v = chunk_open(s->squares[i], begin, n, room[3]);
+  void *top = s->tops ? chunk_open(s->tops[i], begin, n, room[4]) : NULL;
+  if (s->params[i]->dtype == PL_F64) adam_range_f64(a, p, g, m, v, top, n);
+  else adam_range_f32(a, p, g, m, v, top, n);
+  chunk_close(s->params[i], begin, n, room[0]);
+  chunk_close(s->means[i], begin, n, room[2]);
+  chunk_close(s->squares[i], begin, n, room[3]);
+  if (top) chunk_close(s->tops[i], begin, n, room[4]);
 }
 
 static bool adam_fits(const adam *s) {

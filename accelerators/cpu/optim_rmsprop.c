@@ -24,12 +24,18 @@ static void rmsprop_chunk(void *context, int64_t index, int worker) {
   const rmsprop *s = context;
   int64_t begin, n;
   int32_t i = chunk_find(s->params, index, &begin, &n);
-  char *p = chunk_data(s->params[i], begin), *g = chunk_data(s->grads[i], begin);
-  char *v = chunk_data(s->squares[i], begin);
-  char *m = s->means ? chunk_data(s->means[i], begin) : NULL;
-  char *b = s->buffers ? chunk_data(s->buffers[i], begin) : NULL;
-  if (s->params[i]->dtype == PL_F32) rmsprop_range_f32(*s, p, g, v, m, b, n);
-  else rmsprop_range_f64(*s, p, g, v, m, b, n);
+  float room[5][CHUNK];
+  void *p = chunk_open(s->params[i], begin, n, room[0]);
+  void *g = chunk_open(s->grads[i], begin, n, room[1]);
+  void *v = chunk_open(s->squares[i], begin, n, room[2]);
+  void *m = s->means ? chunk_open(s->means[i], begin, n, room[3]) : NULL;
+  void *b = s->buffers ? chunk_open(s->buffers[i], begin, n, room[4]) : NULL;
+  if (s->params[i]->dtype == PL_F64) rmsprop_range_f64(*s, p, g, v, m, b, n);
+  else rmsprop_range_f32(*s, p, g, v, m, b, n);
+  chunk_close(s->params[i], begin, n, room[0]);
+  chunk_close(s->squares[i], begin, n, room[2]);
+  if (m) chunk_close(s->means[i], begin, n, room[3]);
+  if (b) chunk_close(s->buffers[i], begin, n, room[4]);
 }
 
 static bool rmsprop_fits(const rmsprop *s) {

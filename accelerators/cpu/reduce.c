@@ -1,8 +1,10 @@
 /*
 ** reduce.c -- sum, mean, prod, max, min, any, all over any axes of any strides. The dimension with
 ** the smallest stride is folded as rows if it is reduced, as columns if it is kept. Work is shared
-** out by outputs, or by chunks of one large row: both cut by shape alone.
+** out by outputs, or by chunks of one large row: both cut by shape alone. Half types pass through
+** blocks of f32 and are folded as such.
 */
+#include "convert.h"
 #include "fold.h"
 #include <string.h>
 
@@ -16,9 +18,10 @@ typedef struct dimension { int64_t size, x_stride, out_stride; } dimension;
 
 typedef struct reduction {
   const fold *fold;
+  convert_fn widen, narrow;        /* of half elements and half results, else NULL */
   const char *x;
   char *out;
-  int64_t out_size;                /* bytes of a result */
+  int64_t x_size, out_size;        /* bytes of an element, of a result */
   double count;                    /* elements that make one result */
   dimension inner;                 /* the fastest of x */
   bool columns;                    /* inner is kept */
@@ -27,9 +30,35 @@ typedef struct reduction {
 } reduction;
 
 /* Elements with a stride, or too few for a vector, made contiguous and padded to whole vectors. */
-static void stage_row(const fold *f, const char *x, int64_t stride, int64_t n, char *stage) {
-  for (int64_t i = 0; i < n; i++) memcpy(stage + i * f->x_size, x + i * stride, (size_t)f->x_size);
+static void stage_row(const reduction *r, const char *x, int64_t stride, int64_t n, char *stage) {
+  const fold *f = r->fold;
+  char raw[2 * STAGE], *to = r->widen ? raw : stage;
+  if (stride != r->x_size || !r->widen) {
+    for (int64_t i = 0; i < n; i++)
+      memcpy(to + i * r->x_size, x + i * stride, (size_t)r->x_size);
+    x = raw;
+  }
+  if (r->widen) r->widen(stage, x, n);
   f->pad(stage + n * f->x_size, -n & (f->lanes - 1));
+}
+
+/* As many elements as the fold can read where they lie. */
+static int64_t whole_vectors(const reduction *r, int64_t stride, int64_t n) {
+  return stride == r->x_size && !r->widen ? n & -(int64_t)r->fold->lanes : 0;
+}
+
+/* n accumulators become results, out_stride elements apart. */
+static void put_results(const reduction *r, const void *acc, int64_t n, char *out,
+                        int64_t out_stride) {
+  float wide[COLUMNS];
+  uint16_t half[COLUMNS];
+  if (!r->narrow) {
+    r->fold->finish(acc, n, r->count, out, out_stride);
+    return;
+  }
+  r->fold->finish(acc, n, r->count, wide, 1);
+  r->narrow(half, wide, n);
+  for (int64_t i = 0; i < n; i++) ((uint16_t *)out)[i * out_stride] = half[i];
 }
 
 /* n in whole vectors. */
@@ -38,26 +67,28 @@ static int64_t rounded(const fold *f, int64_t n) {
 }
 
 /* n elements into the accumulators of a row. */
-static void take_row(const fold *f, const char *x, int64_t stride, int64_t n, char *acc) {
+static void take_row(const reduction *r, const char *x, int64_t stride, int64_t n, char *acc) {
+  const fold *f = r->fold;
   char stage[STAGE * 8] __attribute__((aligned(64)));
-  int64_t whole = stride == f->x_size ? n & -(int64_t)f->lanes : 0;
+  int64_t whole = whole_vectors(r, stride, n);
   if (whole) f->row(x, whole, acc);
   for (int64_t i = whole; i < n; i += STAGE) {
     int64_t part = min_i64(STAGE, n - i);
-    stage_row(f, x + i * stride, stride, part, stage);
+    stage_row(r, x + i * stride, stride, part, stage);
     f->row(stage, rounded(f, part), acc);
   }
 }
 
 /* `rows` rows of n columns into n accumulators (there is room for whole vectors). */
-static void take_columns(const fold *f, const char *x, int64_t row_stride, int64_t rows,
+static void take_columns(const reduction *r, const char *x, int64_t row_stride, int64_t rows,
                          int64_t stride, int64_t n, char *acc) {
+  const fold *f = r->fold;
   char stage[COLUMNS * 8 + 64] __attribute__((aligned(64)));
-  int64_t whole = stride == f->x_size ? n & -(int64_t)f->lanes : 0;
+  int64_t whole = whole_vectors(r, stride, n);
   if (whole) f->columns(x, row_stride, rows, whole, acc);
   if (whole == n) return;
   for (int64_t i = 0; i < rows; i++) {
-    stage_row(f, x + i * row_stride + whole * stride, stride, n - whole, stage);
+    stage_row(r, x + i * row_stride + whole * stride, stride, n - whole, stage);
     f->columns(stage, 0, 1, rounded(f, n - whole), acc + whole * f->acc_size);
   }
 }
@@ -81,7 +112,7 @@ static int64_t reduced_count(const reduction *r, int n) {
 static void fold_rows(const reduction *r, const char *x, char *acc) {
   int64_t rows = reduced_count(r, r->n_reduced);
   for (int64_t i = 0; i < rows; i++)
-    take_row(r->fold, x + reduced_offset(r, r->n_reduced, i), r->inner.x_stride, r->inner.size,
+    take_row(r, x + reduced_offset(r, r->n_reduced, i), r->inner.x_stride, r->inner.size,
              acc);
 }
 
@@ -92,7 +123,7 @@ static void fold_columns(const reduction *r, const char *x, int64_t n, char *acc
   for (int64_t i = 0; i < outer; i++) {
     const char *at = x + reduced_offset(r, (int)max_i64(last, 0), i);
     for (int64_t k = 0; k < row.size; k += ROWS)
-      take_columns(r->fold, at + k * row.x_stride, row.x_stride, min_i64(ROWS, row.size - k),
+      take_columns(r, at + k * row.x_stride, row.x_stride, min_i64(ROWS, row.size - k),
                    r->inner.x_stride, n, acc);
   }
 }
@@ -116,14 +147,14 @@ static void reduce_block(void *context, int64_t index, int worker) {
     f->start(acc, FOLD_BYTES / f->acc_size);
     fold_rows(r, x, acc);
     f->merge(acc);
-    f->finish(acc, 1, r->count, r->out + to * r->out_size, 1);
+    put_results(r, acc, 1, r->out + to * r->out_size, 1);
     return;
   }
   int64_t n = min_i64(COLUMNS, r->inner.size - column);
   f->start(acc, rounded(f, n));
   fold_columns(r, x + column * r->inner.x_stride, n, acc);
-  f->finish(acc, n, r->count, r->out + (to + column * r->inner.out_stride) * r->out_size,
-            r->inner.out_stride);
+  put_results(r, acc, n, r->out + (to + column * r->inner.out_stride) * r->out_size,
+              r->inner.out_stride);
 }
 
 /* ---- one long row ---- */
@@ -142,7 +173,7 @@ static void long_row_chunk(void *context, int64_t index, int worker) {
   char acc[FOLD_BYTES] __attribute__((aligned(64)));
   int64_t begin = index * l->chunk, n = min_i64(l->chunk, r->inner.size - begin);
   f->start(acc, FOLD_BYTES / f->acc_size);
-  take_row(f, r->x + begin * r->inner.x_stride, r->inner.x_stride, n, acc);
+  take_row(r, r->x + begin * r->inner.x_stride, r->inner.x_stride, n, acc);
   f->merge(acc);
   memcpy(&l->parts[index], acc, (size_t)f->acc_size);
 }
@@ -154,7 +185,7 @@ static void long_row_reduce(const reduction *r) {
   int64_t chunks = (r->inner.size + l.chunk - 1) / l.chunk;
   parallel_for(chunks, r->inner.size / 8, long_row_chunk, &l);
   for (int64_t i = 1; i < chunks; i++) r->fold->join(&l.parts[0], &l.parts[i]);
-  r->fold->finish(&l.parts[0], 1, r->count, r->out, 1);
+  put_results(r, &l.parts[0], 1, r->out, 1);
 }
 
 /* ---- shapes ---- */
@@ -190,7 +221,7 @@ static dimension pop_fastest(reduction *r, bool *kept) {
       best = &r->kept[i];
       *kept = true;
     }
-  if (!best) return (dimension){ 1, r->fold->x_size, 0 };
+  if (!best) return (dimension){ 1, r->x_size, 0 };
   dimension fastest = *best;
   dimension *end = *kept ? r->kept + --r->n_kept : r->reduced + --r->n_reduced;
   memmove(best, best + 1, (size_t)((char *)end - (char *)best));
@@ -206,7 +237,7 @@ static void shape_reduction(reduction *r, const pl_operand *x, const bool *reduc
   r->n_kept = r->n_reduced = 0;
   r->count = 1;
   for (int i = 0; i < x->rank; i++) {
-    dimension d = { x->sizes[i], x->strides[i] * r->fold->x_size, strides[i] };
+    dimension d = { x->sizes[i], x->strides[i] * r->x_size, strides[i] };
     if (reduced[i]) r->count *= (double)d.size;
     if (d.size == 1) continue;
     if (reduced[i]) push(r->reduced, &r->n_reduced, d);
@@ -219,8 +250,12 @@ static pl_status reduce(const pl_call *call, int which, const pl_dims *axes) {
   const pl_operand *x = call->in[0], *out = call->out[0];
   bool reduced[PL_MAX_RANK];
   reduction r;
-  r.fold = LEVEL(folds)[which][x->dtype];
+  bool half = dtype_is_half(x->dtype);
+  r.fold = LEVEL(folds)[which][half ? PL_F32 : x->dtype];
   if (!r.fold) return PL_EUNSUPPORTED;
+  r.widen = half ? LEVEL(convert_loop)(x->dtype, PL_F32) : NULL;
+  r.narrow = dtype_is_half(out->dtype) ? LEVEL(convert_loop)(PL_F32, out->dtype) : NULL;
+  r.x_size = dtype_size(x->dtype);
   if (out->count == 0) return PL_OK;
   r.x = operand_data(x);
   r.out = operand_data(out);

@@ -1,4 +1,4 @@
-/* scratch.c -- one growing piece of working memory per thread, freed when the thread ends. */
+/* scratch.c -- growing pieces of working memory of each thread, freed when the thread ends. */
 #include "cpu.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,30 +8,40 @@ typedef struct scratch {
   void *data;
 } scratch;
 
+enum { SCRATCH, STAGE, PIECES };
+
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool key_made;
 
-static void scratch_free(void *pointer) {
-  scratch *s = pointer;
+static void piece_free(scratch *s) {
   free(s->data);
   s->data = NULL;
   s->bytes = 0;
 }
 
-static void key_make(void) { key_made = pthread_key_create(&key, scratch_free) == 0; }
+static void pieces_free(void *pointer) {
+  for (int i = 0; i < PIECES; i++) piece_free((scratch *)pointer + i);
+}
 
-void *cpu_scratch(size_t bytes) {
-  static _Thread_local scratch mine;
-  if (bytes <= mine.bytes) return mine.data;
+static void key_make(void) { key_made = pthread_key_create(&key, pieces_free) == 0; }
+
+static void *piece_grow(int which, size_t bytes) {
+  static _Thread_local scratch mine[PIECES];
+  scratch *s = &mine[which];
+  if (bytes <= s->bytes) return s->data;
   pthread_once(&once, key_make);
-  if (!key_made || pthread_setspecific(key, &mine) != 0) return NULL;
-  scratch_free(&mine);
+  if (!key_made || pthread_setspecific(key, mine) != 0) return NULL;
+  piece_free(s);
   size_t rounded = (bytes + 4095) & ~(size_t)4095;
-  if (posix_memalign(&mine.data, 4096, rounded) != 0) {
-    mine.data = NULL;
+  if (posix_memalign(&s->data, 4096, rounded) != 0) {
+    s->data = NULL;
     return NULL;
   }
-  mine.bytes = rounded;
-  return mine.data;
+  s->bytes = rounded;
+  return s->data;
 }
+
+void *cpu_scratch(size_t bytes) { return piece_grow(SCRATCH, bytes); }
+
+void *cpu_stage(size_t bytes) { return piece_grow(STAGE, bytes); }

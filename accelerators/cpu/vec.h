@@ -20,6 +20,8 @@ enum { VEC_BYTES = 32 };
 enum { VEC_BYTES = 16 };
 #endif
 
+__extension__ typedef _Float16 t_f16;
+
 /* t_ element, v_ vector, u_ vector at any address, lanes_ how many. */
 #define VECTOR(name, type) \
   typedef type t_##name; \
@@ -63,6 +65,47 @@ BYTES( f64, VEC_BYTES / 8 )
 BYTES( i64, VEC_BYTES / 8 )
 BYTES( u8, VEC_BYTES )
 #undef BYTES
+
+/* Half types in memory, f32 in registers: load_bf16 and store_bf16 move lanes_f32 elements.
+** Stores round to nearest, ties to even; a NaN stays one. */
+typedef uint16_t h_u16 __attribute__((vector_size(VEC_BYTES / 2)));
+typedef uint16_t uh_u16 __attribute__((vector_size(VEC_BYTES / 2), aligned(1), may_alias));
+
+static inline v_f32 load_bf16(const void *p, int64_t i) {
+  h_u16 x = *(const uh_u16 *)((const uint16_t *)p + i);
+  return (v_f32)(__builtin_convertvector(x, v_u32) << 16);
+}
+
+static inline void store_bf16(void *p, int64_t i, v_f32 x) {
+  v_u32 bits = (v_u32)x, high = bits >> 16;
+  v_u32 rounded = (bits + 0x7fff + (high & 1)) >> 16, nan = (v_u32)(x != x);
+  v_u32 y = (nan & (high | 0x40)) | (~nan & rounded);
+  *(uh_u16 *)((uint16_t *)p + i) = __builtin_convertvector(y, h_u16);
+}
+
+static inline v_f32 load_f16(const void *p, int64_t i) {
+  const char *at = (const char *)p + 2 * i;
+#if defined __AVX512F__
+  return (v_f32)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)at));
+#elif defined __F16C__
+  return (v_f32)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)at));
+#else
+  v_f32 x = { 0 };
+  for (int k = 0; k < lanes_f32; k++) x[k] = (float)((const t_f16 *)at)[k];
+  return x;
+#endif
+}
+
+static inline void store_f16(void *p, int64_t i, v_f32 x) {
+  char *at = (char *)p + 2 * i;
+#if defined __AVX512F__
+  _mm256_storeu_si256((__m256i *)at, _mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT));
+#elif defined __F16C__
+  _mm_storeu_si128((__m128i *)at, _mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT));
+#else
+  for (int k = 0; k < lanes_f32; k++) ((t_f16 *)at)[k] = (t_f16)x[k];
+#endif
+}
 
 /* a where the mask is set, else b. */
 #define v_select(mask, a, b) __extension__({ \

@@ -39,8 +39,12 @@ static void stage_in(const walk_plan *p, walk_stage *stage, int i, int64_t at, i
     else LEVEL(view_gather)(v, at, n, stage->in[i]);
     return;
   }
-  LEVEL(view_gather)(v, at, n, (char *)stage->raw);
-  LEVEL(convert_loop)(p->half_dtype, PL_F32)(stage->in[i], stage->raw, n);
+  const void *from = v->data + at * v->size;
+  if (!v->flat) {
+    LEVEL(view_gather)(v, at, n, (char *)stage->raw);
+    from = stage->raw;
+  }
+  LEVEL(convert_loop)(p->half_dtype, PL_F32)(stage->in[i], from, n);
 }
 
 static void stage_out(const walk_plan *p, walk_stage *stage, int64_t at, int64_t n) {
@@ -50,8 +54,13 @@ static void stage_out(const walk_plan *p, walk_stage *stage, int64_t at, int64_t
     else LEVEL(view_scatter)(v, at, n, stage->out);
     return;
   }
-  LEVEL(convert_loop)(PL_F32, p->half_dtype)(stage->raw, stage->out, n);
-  LEVEL(view_scatter)(v, at, n, (char *)stage->raw);
+  convert_fn narrow = LEVEL(convert_loop)(PL_F32, p->half_dtype);
+  if (v->flat) {
+    narrow(v->data + at * v->size, stage->out, n);
+  } else {
+    narrow(stage->raw, stage->out, n);
+    LEVEL(view_scatter)(v, at, n, (char *)stage->raw);
+  }
 }
 
 /* One loop call: n elements from `at`, all through the stage where tail, else only the operands
@@ -95,12 +104,10 @@ static void walk_chunk(void *context, int64_t index, int worker) {
   walk_range(p, index * CHUNK, min_i64((index + 1) * CHUNK, p->out.count));
 }
 
-static bool is_half(int32_t dtype) { return dtype == PL_F16 || dtype == PL_BF16; }
-
 pl_status LEVEL(walk)(const pl_call *call, const walk_loops *loops) {
   const pl_operand *out = call->out[0];
   int32_t dtype = call->in[call->n_in - 1]->dtype;
-  bool half = is_half(dtype) && !loops->loop[dtype];
+  bool half = dtype_is_half(dtype) && !loops->loop[dtype];
   walk_plan p;   /* not initialised as a whole: a call on one element should cost little */
   p.loop = loops->loop[half ? PL_F32 : dtype];
   if (!p.loop || call->n_in > MAX_IN) return PL_EUNSUPPORTED;
@@ -110,11 +117,11 @@ pl_status LEVEL(walk)(const pl_call *call, const walk_loops *loops) {
   p.n_in = call->n_in;
   p.lanes = VEC_BYTES / (half ? 4 : (int)dtype_size(dtype));
   view_open(&p.out, out);
-  p.out_half = half && is_half(out->dtype);
+  p.out_half = half && dtype_is_half(out->dtype);
   p.staged = !p.out.flat || p.out_half;
   for (int i = 0; i < p.n_in; i++) {
     view_open(&p.in[i], call->in[i]);
-    p.in_half[i] = half && is_half(call->in[i]->dtype);
+    p.in_half[i] = half && dtype_is_half(call->in[i]->dtype);
     p.staged |= !p.in[i].flat || p.in_half[i];
   }
   int64_t work = out->count * loops->cost / 10;

@@ -41,7 +41,7 @@ INFER(cross_entropy) {
                        "label_smoothing must lie in 0..1, got %g", at->label_smoothing);
   loss_shape(c, at->reduction);
   infer_like(&c->out[1], c->in[1]);
-  c->out[1].dtype = c->in[0]->dtype;
+  c->out[1].dtype = dtype_is_half(c->in[0]->dtype) ? PL_F32 : c->in[0]->dtype;
   return PL_OK;
 }
 
@@ -52,7 +52,9 @@ static pl_status backward_shape(infer *c, pl_reduction reduction) {
   for (int i = 3; i < c->n_in && !s; i++) {
     const pl_operand *x = c->in[i];
     bool each = i < c->n_in - 1 || reduction == PL_REDUCTION_NONE;
-    if (x->dtype != c->in[0]->dtype || !(each ? shape_equal(x, target) : x->rank == 0))
+    bool known = x->dtype == c->in[0]->dtype
+              || (i < c->n_in - 1 && dtype_is_half(c->in[0]->dtype) && x->dtype == PL_F32);
+    if (!known || !(each ? shape_equal(x, target) : x->rank == 0))
       s = infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s must be %s and %s", c->op->in[i].name,
                       pl_dtype_name(c->in[0]->dtype), each ? "shaped like target" : "0-d");
   }

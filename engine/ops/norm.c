@@ -1,8 +1,8 @@
 /*
 ** norm.c -- normalisation. Mean and 1 / deviation of the forward pass are saved in the input's
-** dtype; the backward rows give the gradients of input, weight and bias in one launch. Where
-** backward is recorded itself the same gradients are made of ops, from the input on, so that they
-** have theirs.
+** dtype, in f32 where that is a half type; beside a half input parameters may be f32 too. The
+** backward rows give the gradients of input, weight and bias in one launch. Where backward is
+** recorded itself the same gradients are made of ops, from the input on, so that they have theirs.
 */
 #include "../rule.h"
 #include "../autograd.h"
@@ -17,6 +17,11 @@ static bool rule_apply_all(int op, const void *attrs, int n, tensor *const *x, t
   return s == PL_OK;
 }
 
+/* What x is normalised with has its dtype, or f32 beside a half one. */
+static bool belongs(int32_t dtype, int32_t x) {
+  return dtype == x || (dtype_is_half(x) && dtype == PL_F32);
+}
+
 /* An absent or a 1-d operand of n elements. */
 static pl_status check_vector(infer *c, int i, int64_t n) {
   const pl_operand *o = c->in[i];
@@ -26,7 +31,7 @@ static pl_status check_vector(infer *c, int i, int64_t n) {
                        "%s must have one element per channel (%lld), "
                        "it is %s",
                        c->op->in[i].name, (long long)n, shape_text(o, text));
-  if (o && o->dtype != c->in[0]->dtype)
+  if (o && !belongs(o->dtype, c->in[0]->dtype))
     return infer_error(c, c->op->in[i].name, PL_EDTYPE, "%s is %s, %s is %s", c->op->in[i].name,
                        pl_dtype_name(o->dtype), c->op->in[0].name, pl_dtype_name(c->in[0]->dtype));
   return PL_OK;
@@ -40,13 +45,23 @@ static pl_status check_channels(infer *c, int least_rank) {
                      shape_text(x, text));
 }
 
-/* The statistics' shapes: outputs 1 and 2. */
-static void set_statistics(infer *c, int rank, const int64_t *sizes) {
+/* Outputs 1 and 2: statistics, or the gradients of weight and bias. */
+static void set_vectors(infer *c, int32_t dtype, int rank, const int64_t *sizes) {
   for (int j = 1; j < 3; j++) {
-    c->out[j].dtype = c->in[0]->dtype;
+    c->out[j].dtype = dtype;
     c->out[j].rank = rank;
     for (int d = 0; d < rank; d++) c->out[j].sizes[d] = sizes[d];
   }
+}
+
+static void set_statistics(infer *c, int rank, const int64_t *sizes) {
+  int32_t dtype = c->in[0]->dtype;
+  set_vectors(c, dtype_is_half(dtype) ? PL_F32 : dtype, rank, sizes);
+}
+
+/* In the backward rows: the dtype of the weight, of x where there is none. */
+static void set_gradients(infer *c, int rank, const int64_t *sizes) {
+  set_vectors(c, c->in[c->in[1] ? 1 : 0]->dtype, rank, sizes);
 }
 
 INFER(batch_norm) {
@@ -79,7 +94,7 @@ INFER(batch_norm_backward) {
     return infer_error(c, "grad", PL_ESHAPE, "grad is %s, x is %s", shape_text(c->in[4], a),
                        shape_text(c->in[0], b));
   infer_like(c->out, c->in[0]);
-  set_statistics(c, 1, c->in[0]->sizes + 1);
+  set_gradients(c, 1, c->in[0]->sizes + 1);
   return PL_OK;
 }
 
@@ -198,14 +213,14 @@ INFER(layer_norm_backward) {
   if (s) return s;
   bool fits = shape_equal(x, c->in[4]);
   for (int i = 2; i < 4 && fits; i++) {
-    fits = c->in[i]->rank == rank;
+    fits = c->in[i]->rank == rank && belongs(c->in[i]->dtype, x->dtype);
     for (int d = 0; d < rank && fits; d++) fits = c->in[i]->sizes[d] == x->sizes[d];
   }
   if (!fits)
     return infer_error(c, "grad", PL_ESHAPE, "grad %s or the statistics do not belong to x %s",
                        shape_text(c->in[4], a), shape_text(x, b));
   infer_like(c->out, x);
-  set_statistics(c, x->rank - rank, x->sizes + rank);
+  set_gradients(c, x->rank - rank, x->sizes + rank);
   return PL_OK;
 }
 

@@ -118,11 +118,23 @@ end
 
 local memory = ffi.new "pl_memory"
 
---- Memory of a device's pool: { in_use, cached, peak, allocations }; bytes and a count.
+--- Memory of a device's pool: { in_use, cached, peak, allocations, limit }; bytes and a count.
 function engine.memory(name)
   engine.check(C.pl_device_memory(engine.open(name or "cpu"), memory))
   return { in_use = tonumber(memory.in_use), cached = tonumber(memory.cached),
-    peak = tonumber(memory.peak), allocations = tonumber(memory.allocations) }
+    peak = tonumber(memory.peak), allocations = tonumber(memory.allocations),
+    limit = tonumber(memory.limit) }
+end
+
+--- Let tensors of a device have so many bytes together; beyond it ops raise "out_of_memory".
+-- @param bytes a number, or nil for no limit but the device's own
+-- @param name the device; "cpu" if not given
+function engine.set_memory_limit(bytes, name)
+  if bytes ~= nil and not (type(bytes) == "number" and bytes >= 1 and bytes < 2 ^ 53) then
+    errors.raise("argument", "set_memory_limit: bytes must be a number above 0, or nil for none",
+      { argument = "bytes" })
+  end
+  engine.check(C.pl_device_limit_memory(engine.open(name or "cpu"), bytes or 0))
 end
 
 --- Signals to stop that nobody has taken yet.

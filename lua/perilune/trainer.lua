@@ -26,6 +26,7 @@ local options = require "perilune.trainer.options"
 local prepare = require "perilune.trainer.prepare"
 local run = require "perilune.trainer.run"
 local stepping = require "perilune.trainer.stepping"
+local trial = require "perilune.trainer.trial"
 
 local Trainer = class("Trainer", TrainerControls)
 
@@ -372,6 +373,21 @@ end
 function Trainer:steps(...)
   if select("#", ...) == 0 then return stepping.continue(self) end
   return stepping.start(self, run, training, check.call(options.train, "Trainer:steps", ...))
+end
+
+local function train_updates(self)
+  while self.update < self.last_update and not stopped(self) do
+    train_epoch(self)
+    self.run_history:increment_epoch()
+  end
+end
+
+--- Train some updates and take them back: for a callback that tries something in
+-- on_training_run_start. Model, optimizer, generator and history are afterwards what they were.
+-- @param options { updates = n, callbacks = the only ones that hear of it }
+-- @raise what went wrong, with everything taken back
+function Trainer:trial(...)
+  trial.run(self, train_updates, check.call(options.trial, "Trainer:trial", ...))
 end
 
 --- Measure the loss and the metrics on a dataset; the model's train and eval modes stay as they

@@ -9,8 +9,8 @@ local references = require "tests.ops.reference"
 
 local check = {}
 
-local floating = { f32 = true, f64 = true }
-local tolerance = { f32 = 1e-5, f64 = 1e-12 }
+local floating = { f32 = true, f64 = true, f16 = true, bf16 = true }
+local tolerance = { f32 = 1e-5, f64 = 1e-12, f16 = 2^-9, bf16 = 2^-6 }
 
 -- ---- what a row says ---------------------------------------------------------------------------
 
@@ -25,9 +25,9 @@ function check.counts_positions(row) return has_attribute(row, "base") end
 
 --- The dtypes inputs are tried in: integers too; a FLOAT row makes them f32.
 function check.dtypes(row, options)
-  if row.family == "optim" or options.floats then return { "f32", "f64" } end
-  if row.flags.float then return { "f32", "f64", "i32" } end
-  return { "f32", "f64", "i64", "i32", "u8", "bool" }
+  if row.family == "optim" or options.floats then return { "f32", "f64", "bf16", "f16" } end
+  if row.flags.float then return { "f32", "f64", "bf16", "i32", "f16" } end
+  return { "f32", "f64", "bf16", "i64", "i32", "u8", "bool", "f16" }
 end
 
 local function result_dtype(row, dtype)
@@ -76,6 +76,7 @@ end
 local wraps = {
   u8 = function(v) return v % 256 end,
   bool = function(v) return v ~= 0 and 1 or 0 end,
+  f16 = function(v) return math.abs(v) >= 65520 and v / 0 or v end,
 }
 
 local function in_dtype(x, dtype)
@@ -117,7 +118,8 @@ local function check_output(row, out, want, dtype, base, slack, what)
     for i, p in ipairs(want.data) do shifted[i] = p - 1 end
     want = array.new(want.shape, shifted)
   end
-  check.same(out, in_dtype(want, expected), slack or tolerance[expected] or 0, what)
+  slack = math.max(slack or 0, tolerance[expected] or 0)
+  check.same(out, in_dtype(want, expected), slack, what)
 end
 
 local function check_updated(row, tensors, want, slack, what)
@@ -243,6 +245,38 @@ function check.gradient(row, sample, layout)
   for wanted = 1, count do
     pl.scope(function() backward_of(row, sample, layout, wanted) end)
   end
+end
+
+--- The gradients of a call on the values that dtype can hold, computed in `computed`.
+local function gradients_in(row, sample, dtype, computed)
+  local attributes, options = sample[2] or {}, sample[3] or {}
+  local arrays = case.fill(sample[1], dtype)
+  local tensors = case.each(arrays, function(x)
+    if x.dtype == dtype then x.dtype = computed end
+    return case.tensor(x)
+  end)
+  local found = leaves(arrays, tensors, options.constant)
+  for _, leaf in ipairs(found) do leaf[2]:requires_grad_(true) end
+  local y = check.call(row, tensors, attributes)
+  local weights = cotangent(y.shape)
+  weights.dtype = y.dtype
+  if #found > 0 then y:backward(case.tensor(weights)) end
+  for i, leaf in ipairs(found) do found[i] = case.read(leaf[2].grad) end
+  return found
+end
+
+--- The gradients in a half type are those in f32, up to its precision.
+function check.half_gradient(row, sample, dtype)
+  pl.scope(function()
+    local want = gradients_in(row, sample, dtype, "f32")
+    for i, got in ipairs(gradients_in(row, sample, dtype, dtype)) do
+      local what = describe(row, sample[2], dtype .. " gradient of input " .. i)
+      assert(got.dtype == dtype, what .. " is " .. got.dtype)
+      local largest = 1
+      for _, v in ipairs(want[i].data) do largest = math.max(largest, math.abs(v)) end
+      check.same(got, want[i], 2 * largest * tolerance[dtype], what)
+    end
+  end)
 end
 
 --- The gradient of one input of a call, recorded so that it can be differentiated again. The

@@ -11,7 +11,7 @@ local failures = 0
 for _, row in ipairs(ops.list) do
   for _, sample in ipairs(samples[row.name] or {}) do
     local options = sample[3] or {}
-    for _, dtype in ipairs{ "f32", "f64" } do
+    for _, dtype in ipairs{ "f32", "f64", "bf16", "f16" } do
       for _, layout in ipairs{ "dense", "stepped" } do
         if not options.wrong and not (options.dense and layout ~= "dense") then
           local ok, err = pcall(check.value, row, sample, { dtype = dtype, layout = layout })

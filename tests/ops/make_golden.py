@@ -21,7 +21,8 @@ def numbers(t):
 def array(t):
     if t is None:
         return "false"
-    dtype = {torch.int64: "i64", torch.bool: "bool", torch.float32: "f32"}[t.dtype]
+    dtype = {torch.int64: "i64", torch.bool: "bool", torch.float32: "f32",
+             torch.bfloat16: "bf16", torch.float16: "f16"}[t.dtype]
     shape = "{ " + ", ".join(map(str, t.shape)) + " }"
     return '{ shape = %s, dtype = "%s",\n      data = %s }' % (shape, dtype, numbers(t))
 
@@ -36,7 +37,7 @@ def case(op, f, inputs, attributes="", grad=True):
     for t in inputs:
         if t is not None and t.dtype == torch.int64:
             arguments.append(torch.where(t > 0, t - 1, t))
-        elif t is not None and grad and t.dtype == torch.float32:
+        elif t is not None and grad and t.is_floating_point():
             arguments.append(t.clone().requires_grad_())
         else:
             arguments.append(t)
@@ -46,7 +47,7 @@ def case(op, f, inputs, attributes="", grad=True):
     lines += ["    %s," % array(t) for t in inputs]
     lines.append("  }, output = %s," % array(y))
     if grad:
-        cotangent = real(*y.shape)
+        cotangent = real(*y.shape).to(y.dtype)
         (y * cotangent).sum().backward()
         lines.append("  cotangent = %s, gradients = {" % array(cotangent))
         for t in arguments:
@@ -226,6 +227,28 @@ def recurrent(lines, name, layer, states):
     lines.append("  } },")
 
 
+def halves():
+    """A row or two of each family in the half types; drawn apart from the others."""
+    for dtype in torch.bfloat16, torch.float16:
+        def half(*shape, **bounds):
+            return real(*shape, **bounds).to(dtype)
+        case("gelu", F.gelu, [half(9)])
+        case("mul", torch.mul, [half(2, 3), half(3)])
+        case("sum", lambda x: x.sum(1), [half(2, 40, low=0)], "axes = { 2 }")
+        case("softmax", lambda x: x.softmax(-1), [half(3, 5)])
+        case("matmul", torch.matmul, [half(3, 9), half(9, 4)])
+        case("linear", F.linear, [half(3, 9), half(4, 9), half(4)])
+        case("conv2d", lambda x, w, b: F.conv2d(x, w, b, padding=1),
+             [half(3, 2, 5, 4), half(3, 2, 3, 3), half(3)], "padding = 1")
+        case("max_pool2d", lambda x: F.max_pool2d(x, 2), [half(2, 2, 4, 4)], "kernel = 2")
+        case("layer_norm", lambda x, w, b: F.layer_norm(x, (6,), w, b),
+             [half(4, 6), half(6), half(6)])
+        case("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True),
+             [half(4, 3, 2, 2), real(3), real(3)], "training = true")
+        case("embedding", lambda w, i: F.embedding(i, w), [half(4, 3), torch.tensor([2, 1, 2])])
+        case("cross_entropy", F.cross_entropy, [half(4, 5), torch.tensor([5, 1, 2, 1])])
+
+
 def sgd(lines):
     """Three steps of torch.optim.SGD with every option."""
     for options in (dict(lr=0.1), dict(lr=0.1, momentum=0.9),
@@ -274,6 +297,8 @@ products()
 indexing()
 losses()
 images()
+with torch.random.fork_rng():
+    halves()
 version = torch.__version__.split("+")[0]
 print("-- Written by make_golden.py with PyTorch %s. Do not edit." % version)
 print("return { ops = {")

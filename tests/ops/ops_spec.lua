@@ -20,7 +20,7 @@ end
 --- The dtypes that strided layouts are tried in: one of each size of element.
 local function few_dtypes(row, sample)
   local all = check.dtypes(row, options(sample))
-  return { all[1], all[2], all[3] }
+  return { all[1], all[2], all[3], all[4] }
 end
 
 local function is_pointwise_method(row)
@@ -92,6 +92,13 @@ for _, row in ipairs(ops.list) do
     end
 
     if row.differentiable and not row.flags.random then
+      it("has f32's gradients in the half types", function()
+        each(row, function(sample)
+          if options(sample).grad == false or options(sample).ties == false then return end
+          for _, dtype in ipairs{ "bf16", "f16" } do check.half_gradient(row, sample, dtype) end
+        end)
+      end)
+
       it("has the second derivatives its gradient's differences have", function()
         local tried = 0
         each(row, function(sample)

@@ -264,8 +264,8 @@ local linear = {
 }
 
 local pow = binary(0.25, 2)
-pow[#pow + 1] = { { x{ 2, 3 }, number(2) } }
-pow[#pow + 1] = { { x{ 2, 3 }, number(3) } }
+pow[#pow + 1] = { { x{ 2, 3 }, number(2, "same") } }
+pow[#pow + 1] = { { x{ 2, 3 }, number(3, "same") } }
 
 local weave = { sizes = { 2, 2 }, strides = { 3, 1 }, offset = 1 }
 

@@ -16,7 +16,7 @@ local m2, v2 = stats(2)
 
 return {
   batch_norm = {
-    { { x{ 4, 3 }, x{ 3 }, x{ 3 } }, train },
+    { { x{ 4, 3 }, x{ 3 }, x{ 3 } }, train, { floats = true } },
     { { x{ 3, 2, 2, 3 }, x{ 2 }, x{ 2 } }, { training = true, eps = 0.25 }, { floats = true } },
     { { x{ 2, 3, 4 } }, train, { floats = true } },
     { { x{ 5, 37 }, x{ 37 }, x{ 37 } }, train, { grad = false, floats = true } },

@@ -53,6 +53,11 @@ local calls = {
     return (x:reshape(5, 60, 700):narrow(3, 1, 192):gru(n:narrow(1, 1, 60):narrow(2, 1, 64),
       n:narrow(2, 1, 64), n:narrow(1, 1, 1):narrow(2, 1, 192):flatten()))
   end },
+  { "conv2d in bf16", function(x)
+    return x:to("bf16"):reshape(12, 10, 50, 35):conv2d(x:to("bf16"):narrow(1, 1, 9)
+      :narrow(2, 1, 90):reshape(9, 10, 3, 3), nil, { padding = 1 })
+  end },
+  { "sum of f16", function(x) return x:to("f16"):sum(1) end },
   { "index_add", function(x)
     local index = pl.arange(1, x:size(1)):to("i64")
     return pl.zeros(x.shape):index_add(x, index, { axis = 1 })

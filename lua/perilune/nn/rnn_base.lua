@@ -117,12 +117,12 @@ end
 local function run_layer(self, l, x, states, last)
   local outputs = {}
   for d = 1, self.bidirectional and 2 or 1 do
-    local at, before, after = #last[1] + 1, {}, nil
+    local at, before = #last[1] + 1, {}
     for i, state in ipairs(states) do before[i] = state:select(1, at) end
     local suffix = "_l" .. l .. (d == 2 and "_reverse" or "")
-    outputs[d], after = self:pass(suffix, d == 2 and x:flip(1) or x, before)
+    local y, after = self:pass(suffix, d == 2 and x:flip(1) or x, before)
     for i, state in ipairs(after) do last[i][at] = state end
-    if d == 2 then outputs[d] = outputs[d]:flip(1) end
+    outputs[d] = d == 2 and y:flip(1) or y
   end
   return outputs[2] and create.cat(outputs, -1) or outputs[1]
 end

@@ -85,6 +85,11 @@ options.predict = {
   { "concatenate", true, doc = "join the outputs of the batches along the first dimension" },
 }
 
+options.trial = {
+  { "updates", type = "integer", required = true, min = 1, doc = "how many are tried" },
+  { "callbacks", {}, type = "list", doc = "instances, classes or tables of functions" },
+}
+
 options.events = {
   "on_init_end",
   "on_training_run_start",

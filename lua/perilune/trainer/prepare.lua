@@ -14,7 +14,7 @@ local function start_afresh(self, o)
   self.train_dataset, self.eval_dataset, self.predict_dataset = nil, nil, nil
   self.train_dataloader, self.eval_dataloader, self.predict_dataloader = nil, nil, nil
   self.log_interval, self.eval_interval = nil, nil
-  self.eval_sets = nil
+  self.eval_sets, self.train_options = nil, nil
   self.scheduler, self.create_scheduler_fn = nil, o.create_scheduler_fn or nil
   self.collate_fn = o.collate_fn or nil
 end
@@ -114,6 +114,30 @@ local function loader_options(o)
   return train_kwargs, eval_kwargs, train_limit, eval_limit
 end
 
+local function make_train_loader(self, o)
+  local kwargs, _, limit = loader_options(o)
+  local loader = self:create_train_dataloader(o.per_device_batch_size, kwargs)
+  self.train_dataloader = limits.sliced(loader, limit, "limit_train_batches")
+end
+
+-- What depends on how many batches the loaders have.
+local function measure_run(self, o)
+  local train_kwargs, eval_kwargs = loader_options(o)
+  self.run_config = make_run_config(self, o, train_kwargs, eval_kwargs)
+  self.scheduler = self:create_scheduler()
+end
+
+--- Go on with another batch size of training in a run that has not begun its first epoch.
+function prepare.change_batch_size(self, batch_size)
+  local o, kwargs = {}, {}
+  for name, value in next, self.train_options do o[name] = value end
+  for name, value in next, o.train_dataloader_kwargs or {} do kwargs[name] = value end
+  kwargs.batch_size = nil
+  o.per_device_batch_size, o.train_dataloader_kwargs = batch_size, kwargs
+  make_train_loader(self, o)
+  measure_run(self, o)
+end
+
 --- Before a training run.
 function prepare.training(self, o)
   check_training(self, o)
@@ -122,22 +146,20 @@ function prepare.training(self, o)
     self.run_history:reset()
     self.update = 0
   end
-  local train_kwargs, eval_kwargs, train_limit, eval_limit = loader_options(o)
-  local batch_size = o.per_device_batch_size
-  self.train_dataset = o.train_dataset
-  self.train_dataloader = limits.sliced(self:create_train_dataloader(batch_size, train_kwargs),
-    train_limit, "limit_train_batches")
+  self.train_options, self.train_dataset = o, o.train_dataset
+  make_train_loader(self, o)
   if o.eval_dataset then
-    make_eval_sets(self, o.eval_dataset, batch_size, eval_kwargs, eval_limit, "eval_dataset")
+    local _, eval_kwargs, _, eval_limit = loader_options(o)
+    make_eval_sets(self, o.eval_dataset, o.per_device_batch_size, eval_kwargs, eval_limit,
+      "eval_dataset")
   end
   self.gradient_accumulation_steps = o.gradient_accumulation_steps
   self.weigh_items = o.loss_weighting == "items"
-  self.run_config = make_run_config(self, o, train_kwargs, eval_kwargs)
+  measure_run(self, o)
   self.log_interval = o.log_every and Interval(o.log_every, "Trainer:train: log_every") or nil
   self.eval_interval = o.eval_dataset and o.eval_every
     and Interval(o.eval_every, "Trainer:train: eval_every") or nil
   self.log_due, self.logged = false, {}
-  self.scheduler = self:create_scheduler()
   resume.begin(self, o)
   limits.start(self, o)
 end
