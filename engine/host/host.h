@@ -18,7 +18,7 @@ int interrupt_clear(lua_State *L);      /* (): whatever was pressed has been dea
 int interrupt_pending(lua_State *L);    /* (): signals nobody took */
 int interrupt_exit_code(lua_State *L);  /* (): what they make the process exit with */
 int line_is_terminal(lua_State *L);     /* (): are stdin and stdout a terminal? */
-int line_read(lua_State *L);            /* (prompt): a line; nil at the end; nil, "interrupted" */
+int line_read(lua_State *L);            /* (prompt): a line; nil; or nil, "interrupted", code */
 int line_history_load(lua_State *L);    /* (path): false where there is none */
 int line_history_add(lua_State *L);     /* (text) */
 int line_history_save(lua_State *L);    /* (path): false where it cannot be written */

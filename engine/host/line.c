@@ -124,10 +124,11 @@ int line_read(lua_State *L) {
   edit.resize(edit.editor);
   const char *line = edit.gets(edit.editor, &length);
   if (pl_interrupt_pending()) {
-    pl_interrupt_clear();
     lua_pushnil(L);
     lua_pushliteral(L, "interrupted");
-    return 2;
+    lua_pushinteger(L, pl_interrupt_exit_code());
+    pl_interrupt_clear();
+    return 3;
   }
   if (line && length > 0 && line[length - 1] == '\n') length--;
   if (line) lua_pushlstring(L, line, (size_t)length);

@@ -146,10 +146,12 @@ local function start_update(self)
   math.randomseed(self.seed % 2147483648 * 4194304 + self.update % 4194304)
 end
 
--- A signal to stop, of any rank. An evaluation within a training run is no edge.
+-- A signal to stop, of any rank; Ctrl-C pauses a run of the session. An evaluation within a
+-- training run is no edge.
 local function check_interrupt(self)
   if not self.process_group:any(engine.interrupted() > 0) then return end
   local name, exit_code = engine.take_interrupt()
+  if name == "Ctrl-C" and stepping.rest(self) then return end
   errors.raise("interrupted", ("interrupted by %s in epoch %d after update %d%s"):format(name,
     self.run_history.current_epoch, self.update,
     self.train_dataloader and "; " .. saving.interrupted(self) or ""), { exit_code = exit_code })
@@ -208,6 +210,15 @@ local function train_batches(self, loader, skip)
   if batch ~= nil and type(state) == "table" and state.close then state:close() end
 end
 
+-- In an evaluation or prediction on its own: one that was aborted has seen a part of its batches.
+local function check_eval_interrupt(self, step)
+  check_interrupt(self)
+  if self.stop_now then
+    errors.raise("interrupted", ("aborted after %d batches; numbers of a part would mislead")
+      :format(step))
+  end
+end
+
 -- A pass without gradients; `one_step` is eval_step or predict_step.
 local function eval_batches(self, loader, one_step)
   local scope, step = self.eval_scope, 0
@@ -219,7 +230,7 @@ local function eval_batches(self, loader, one_step)
     if batch == nil then break end
     step = step + 1
     one_step(self, batch, step)
-    if not self.train_dataloader then check_interrupt(self) end
+    if not self.train_dataloader then check_eval_interrupt(self, step) end
   end
   scope:close()
 end
@@ -280,6 +291,8 @@ end
 function Trainer:evaluate_now()
   if not self.eval_sets or (self.state ~= "running" and self.state ~= "paused") then
     errors.raise("user", "Trainer:evaluate_now: there is no run with an eval_dataset")
+  elseif self.saved_modes then
+    errors.raise("user", "Trainer:evaluate_now: an evaluation is under way already")
   end
   return evaluate_sets(self, on_request)
 end

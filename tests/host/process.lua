@@ -1,5 +1,9 @@
 -- Runs programs for the host specs: exit code, stdout and stderr of one shell command.
 
+local ffi = require "ffi"
+
+pcall(ffi.cdef, "int usleep(unsigned microseconds);")
+
 local process = {}
 
 local build = os.getenv("PERILUNE_LIB") or "build"
@@ -70,6 +74,48 @@ function process.perilune_run(arguments, input)
   local words = { process.quote(process.perilune) }
   for i, argument in ipairs(arguments) do words[i + 1] = process.quote(argument) end
   return process.run(table.concat(words, " "), input)
+end
+
+local Terminal = {}
+Terminal.__index = Terminal
+
+--- Starts a session on a terminal that script(1) provides.
+-- @param folder an empty one, for the log and the session's history
+function process.terminal(folder)
+  local log = process.write(folder .. "/log", "")
+  local command = ("TERM=xterm XDG_STATE_HOME=%s timeout 60 script -qefc %s %s >%s/shown 2>&1")
+    :format(folder, process.quote(process.perilune), log, folder)
+  return setmetatable({ log = log, seen = 1, pipe = io.popen(command, "w") }, Terminal)
+end
+
+--- Types keys; "\3" is Ctrl-C, "\4" Ctrl-D.
+function Terminal:type(keys)
+  ffi.C.usleep(50000) -- what shows a prompt reads keys a moment later
+  self.pipe:write(keys)
+  self.pipe:flush()
+end
+
+--- Waits until the terminal shows a text behind the last one that was waited for. What is typed is
+-- shown too, with "\r" and not "\r\n" where a line ends.
+function Terminal:expect(text)
+  for _ = 1, 1500 do
+    local shown = process.read(self.log)
+    local _, last = shown:find(text, self.seen, true)
+    if last then
+      self.seen = last + 1
+      return
+    end
+    ffi.C.usleep(20000)
+  end
+  error(("the terminal does not show %q:\n%s"):format(text, process.read(self.log)), 2)
+end
+
+--- Ends the session with Ctrl-D, unless it has ended.
+-- @return all that the terminal showed
+function Terminal:close(has_ended)
+  if not has_ended then self:type("\4") end
+  self.pipe:close()
+  return process.read(self.log)
 end
 
 return process

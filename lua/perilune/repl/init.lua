@@ -1,10 +1,13 @@
 --- The interactive session: reads lines until they make a chunk, runs it, shows its results.
--- Nothing that a chunk does ends the session but os.exit; Ctrl-C gives up the line or stops the
--- running chunk, Ctrl-D leaves, SIGTERM ends the session. Without a terminal it reads plain lines
--- and shows no prompt.
+-- Nothing that a chunk does ends the session but os.exit; Ctrl-C gives up the line, pauses a run or
+-- stops the running chunk, Ctrl-D leaves, SIGTERM ends the session. Without a terminal it reads
+-- plain lines and shows no prompt.
 
+local errors = require "perilune.errors"
+local pausing = require "perilune.pausing"
 local pretty = require "perilune.repl.pretty"
 local session = require "perilune.repl.session"
+local terminal = require "perilune.terminal"
 
 local repl = {}
 
@@ -23,6 +26,7 @@ local function open_host()
       return io.read("*l")
     end,
     clear_interrupts = function() end,
+    interrupt_exit_code = function() return 0 end,
   }
 end
 
@@ -35,16 +39,18 @@ end
 
 --- Reads one chunk, over several lines where the first are incomplete.
 -- @return text; nil at the end of the input; "" after Ctrl-C
+-- @return for nil, the exit code
 local function read_chunk(host, interactive)
   local text
   while true do
     local prompt = interactive and (text and MORE or PROMPT) or ""
-    local line, why = host.read_line(prompt)
+    local line, why, exit_code = host.read_line(prompt)
     if why == "interrupted" then
+      if exit_code == ENDED then return nil, ENDED end
       print("^C")
       return ""
     end
-    if not line then return text end
+    if not line then return text, 0 end
     if interactive and line:find("%S") then host.add_history(line) end
     text = text and text .. "\n" .. line or line
     if not session.is_incomplete(text) then return text end
@@ -63,21 +69,75 @@ local function show_error(err)
   io.stderr:write(tostring(err), "\n")
 end
 
+local function show_pause(trainer)
+  terminal.finish()
+  print(("paused in epoch %d after update %d: trainer:resume() goes on, trainer:abort() ends the "
+    .. "run"):format(trainer.run_history.current_epoch, trainer.update))
+end
+
 --- Reads, runs and shows one chunk.
 -- @return false at the end of the session
 -- @return the exit code then
 local function step(host, interactive, state)
-  local text = read_chunk(host, interactive)
-  if not text then return false, 0 end
+  local text, exit_code = read_chunk(host, interactive)
+  if not text then return false, exit_code end
   if not text:find("%S") then return true end
   local results, err = state:run(text)
-  if results then
-    show_results(results)
-  else
+  if not results then
     show_error(err)
     if err.exit_code == ENDED then return false, ENDED end
+  elseif results.paused_input then
+    show_pause(results)
+  else
+    show_results(results)
   end
   return true
+end
+
+--- LuaJIT's dofile is a C function, which a paused run cannot rest in.
+local function run_file(name)
+  local chunk, message
+  if name then
+    chunk, message = loadfile(name)
+  else
+    chunk, message = loadstring(io.read("*a"), "=stdin")
+  end
+  if not chunk then error(message, 0) end
+  return chunk()
+end
+
+--- Whether the session is over: the first Ctrl-D with a paused run only says so.
+local function is_end(interactive, warned, exit_code)
+  if not interactive or warned or exit_code == ENDED or not pausing.trainers()[1] then
+    return true
+  end
+  print("\na run is paused: trainer:resume() goes on, another Ctrl-D ends it and leaves")
+  return false
+end
+
+--- Ends what is paused as Ctrl-C ends a script's run.
+local function end_paused_runs()
+  for _, trainer in ipairs(pausing.trainers()) do
+    local ok, results, err = xpcall(pausing.resume, errors.handler, trainer, "leave")
+    if not ok or not results then show_error(ok and err or results) end
+  end
+end
+
+-- @return the exit code of the process
+local function read_and_run(host, interactive)
+  local state, warned = session.new(), false
+  while true do
+    if host.interrupt_exit_code() == ENDED then return ENDED end
+    host.clear_interrupts()
+    -- A late Ctrl-C may arrive between two chunks; showing a value may fail.
+    local ok, more, exit_code = pcall(step, host, interactive, state)
+    if not ok then
+      show_error(more)
+    elseif not more and is_end(interactive, warned, exit_code) then
+      return exit_code
+    end
+    warned = ok and not more
+  end
 end
 
 --- Runs a session on standard input until it ends.
@@ -87,24 +147,14 @@ function repl.run()
   local interactive = host.is_terminal()
   local history = interactive and history_path()
   rawset(_G, "pl", require "perilune")
+  rawset(_G, "dofile", run_file)
   if interactive then
     print(("Perilune, %s. Ctrl-D leaves."):format(jit.version))
     if history then host.load_history(history) end
   end
-  local state = session.new()
-  local code
-  while true do
-    host.clear_interrupts()
-    -- A late Ctrl-C may arrive between two chunks; showing a value may fail.
-    local ok, more, exit_code = pcall(step, host, interactive, state)
-    if not ok then
-      show_error(more)
-    elseif not more then
-      code = exit_code
-      break
-    end
-  end
+  local code = read_and_run(host, interactive)
   if interactive then print() end
+  end_paused_runs()
   if history then host.save_history(history) end
   return code
 end

@@ -5,6 +5,7 @@
 
 local errors = require "perilune.errors"
 local lexer = require "perilune.repl.lexer"
+local pausing = require "perilune.pausing"
 
 local session = {}
 
@@ -102,18 +103,19 @@ function Session:compile(text)
   return fn, not silent
 end
 
+local function outcome(show, ok, ...)
+  if not ok then return nil, (...) end
+  if not show then return { n = 0 } end
+  return { n = select("#", ...), ... }
+end
+
 --- Runs one input.
 -- @return a list of the results to show, with their number n; or nil and what went wrong, an error
---   of `perilune.errors` or the compiler's sentence
+--   of `perilune.errors` or the compiler's sentence; or a trainer whose run Ctrl-C has paused
 function Session:run(text)
   local fn, show = self:compile(text)
   if not fn then return nil, show end
-  local function pack(ok, ...)
-    if not ok then return nil, (...) end
-    if not show then return { n = 0 } end
-    return { n = select("#", ...), ... }
-  end
-  return pack(xpcall(fn, errors.handler))
+  return pausing.start(function() return outcome(show, xpcall(fn, errors.handler)) end)
 end
 
 return session

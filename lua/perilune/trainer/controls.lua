@@ -48,14 +48,15 @@ function TrainerControls:print(text)
   if not self.quiet and self.process_group:is_main() then terminal.print(tostring(text)) end
 end
 
---- Go on with a paused run to its end, without pauses.
--- @return the run history
+--- Go on with a paused run to its end: inside the input of the session that Ctrl-C interrupted, or
+-- without the body of the loop over steps that was left.
+-- @return what that input gives, or the run history
 function TrainerControls:resume()
-  stepping.finish(self, "Trainer:resume")
-  return self.run_history
+  return stepping.finish(self, "Trainer:resume")
 end
 
---- End a run through its normal end events, at once if it is paused, else at the next step edge.
+--- End a training run through its normal end events, at once if it is paused, else at the next step
+-- edge. A paused `evaluate` or `predict` ends with an error.
 function TrainerControls:abort(reason)
   self:stop(reason or "aborted")
   self.stop_now = true

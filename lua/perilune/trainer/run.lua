@@ -50,6 +50,7 @@ local function set_up(self)
   self.callback_handler:rebuild()
   self.anomaly_before = engine.context.anomaly ~= 0
   context.detect_anomaly(self.detect_anomaly or self.anomaly_before)
+  self.interrupts_before = engine.context.interrupts
   context.interrupt_ops_at(2)
   engine.C.pl_interrupt_watch(1)
   engine.C.pl_process_fail_with(0)
@@ -57,7 +58,7 @@ end
 
 local function tear_down(self)
   engine.C.pl_interrupt_watch(0)
-  context.interrupt_ops_at(1)
+  context.interrupt_ops_at(self.interrupts_before)
   context.detect_anomaly(self.anomaly_before)
   self.train_scope:close()
   self.eval_scope:close()
@@ -74,7 +75,8 @@ end
 -- @raise what the body raises, after on_exception and teardown
 return function(self, body, options)
   if self.state == "running" then
-    errors.raise("user", "this trainer is in the middle of a run; it cannot start another")
+    errors.raise("user", "this trainer is in the middle of a run; it cannot start another "
+      .. "(evaluate_now() evaluates within a run)")
   elseif self.state == "paused" then
     errors.raise("user", ("this trainer's run is paused after update %d: resume() or abort() it "
       .. "before another"):format(self.update))

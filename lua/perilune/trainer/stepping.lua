@@ -1,29 +1,35 @@
---- Runs that go one update at a time. The run is a coroutine: between two updates it rests in
--- `pause`, and whatever it needs of the thread's context (scope, grad mode, generator) is put away
--- there and taken out again, so that what happens meanwhile does not reach it. In a script a signal
--- waits for the run to go on; at a session's prompt it stops what is typed there.
+--- Runs that go one update at a time: the run is a coroutine that rests between two updates. And
+-- how runs of either kind rest after Ctrl-C at the session, and go on. In a script a signal in the
+-- body of the loop waits for the run to go on; at a session's prompt it stops what is typed there.
 
 local context = require "perilune.context"
-local engine = require "perilune.engine"
+local coroutines = require "perilune.coroutines"
 local errors = require "perilune.errors"
-local random = require "perilune.random"
+local pausing = require "perilune.pausing"
 
 local stepping = {}
+
+local INTERRUPTED = {} -- what a run hands out, in place of a batch, to be paused by its caller
 
 -- Let the run go on to its next pause or to its end.
 -- @return batch and output at a pause; nil at the end
 local function advance(self)
-  local run = self.stepped_run
+  local run, order = self.stepped_run, nil
   if not run then return nil end
-  local grad = engine.context.grad
-  local ok, batch, output = coroutine.resume(run.coroutine, self, run.body, run.options)
-  engine.context.grad = grad
-  if coroutine.status(run.coroutine) == "dead" then
-    self.stepped_run = nil
-    if not ok then error(batch, 0) end
-    return nil
+  while true do
+    run.may_rest = pausing.possible()
+    local ok, batch, output = coroutines.resume(run.coroutine, order)
+    if coroutine.status(run.coroutine) == "dead" then
+      self.stepped_run = nil
+      if not ok then error(batch, 0) end
+      return nil
+    end
+    if batch ~= INTERRUPTED then
+      if not pausing.in_session() then context.interrupt_ops_at(2) end
+      return batch, output
+    end
+    order = pausing.pause(self)
   end
-  return batch, output
 end
 
 --- Begin a run of `body`; it starts with the first step.
@@ -31,8 +37,8 @@ end
 -- @return what a `for` loop takes
 function stepping.start(self, runner, body, options)
   if self.state == "running" or self.state == "paused" then return runner(self, body, options) end
-  self.stepped_run = { coroutine = coroutine.create(runner), body = body, options = options,
-    pauses = true }
+  self.stepped_run = { pauses = true,
+    coroutine = coroutine.create(function() return runner(self, body, options) end) }
   return advance, self
 end
 
@@ -47,29 +53,45 @@ end
 -- @return what a `for` loop takes
 function stepping.continue(self)
   paused_run(self, "Trainer:steps")
+  if self.paused_input then
+    errors.raise("user", "Trainer:steps: Ctrl-C paused this run in the middle of an input; resume()"
+      .. " goes on inside it")
+  end
   return advance, self
 end
 
---- Run a paused run to its end.
+local function results_of(results, err)
+  if not results then error(err, 0) end
+  return unpack(results, 1, results.n)
+end
+
+--- Run a paused run to its end, and the input with it that Ctrl-C interrupted.
+-- @return what that input gives; for a run that its loop left, the run history
 function stepping.finish(self, what)
-  paused_run(self, what).pauses = false
+  local run = paused_run(self, what)
+  if self.paused_input then return results_of(pausing.resume(self, "resume")) end
+  run.pauses = false
   advance(self)
+  return self.run_history
+end
+
+--- Ctrl-C: pause the run, where it was called from an input of the session.
+-- @return whether the run has been told to go on
+function stepping.rest(self)
+  local run = self.stepped_run
+  if run and coroutine.running() == run.coroutine then
+    return run.may_rest and coroutine.isyieldable() and coroutines.yield(INTERRUPTED) == "resume"
+  end
+  return pausing.possible() and pausing.pause(self) == "resume"
 end
 
 --- Called by the loop when an update is over.
 function stepping.pause(self, batch, output)
-  local run = self.stepped_run
-  if not run.pauses then return end
-  local grad, anomaly = engine.context.grad, engine.context.anomaly
-  local numbers = random.state()
+  if not self.stepped_run.pauses then return end
   self.train_scope:leave()
-  if package.loaded["perilune.repl"] then context.interrupt_ops_at(1) end
   self.state = "paused"
-  coroutine.yield(batch, output)
+  coroutines.yield(batch, output)
   self.state = "running"
-  context.interrupt_ops_at(2)
-  random.load_state(numbers)
-  engine.context.grad, engine.context.anomaly = grad, anomaly
 end
 
 return stepping
