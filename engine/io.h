@@ -1,6 +1,6 @@
 /*
 ** io.h -- the public API of files that hold weights and state: safetensors (named tensors and a few
-** words about them), and directories that appear whole or not at all.
+** words about them), and saving in the background.
 ** ffi.cdef reads this file as it is, after perilune.h; the same rules hold. Positions are 0-based.
 */
 #pragma once
@@ -31,8 +31,26 @@ void pl_safetensors_close(pl_safetensors *file);
 pl_status pl_safetensors_write(const char *path, const char *const *names, const pl_tensor *tensors,
                                int32_t n, const pl_safetensors_note *notes, int32_t n_notes);
 
-/* A directory whose files are on the disk takes its name, in place of one that has it; that one is
-** then called `temporary`. */
-pl_status pl_directory_publish(const char *temporary, const char *path);
+/* A thread that saves, and what it was given to save. A save is one file, or a directory of files,
+** that appears whole or not at all; what it is made of is copied when it is added, and only that
+** takes the owner's time. Saves and removals happen in the order in which they were handed over. */
+typedef struct pl_saver pl_saver;
+pl_status pl_saver_new(pl_saver **out);
+/* Waits where two saves are still on their way. A save that was begun and not committed is dropped
+** when another is begun. */
+pl_status pl_saver_begin(pl_saver *s, const char *path, int32_t is_directory);
+/* `name` is the file's in the directory; a save that is no directory has one file. */
+pl_status pl_saver_add_tensors(pl_saver *s, const char *name, const char *const *names,
+                               const pl_tensor *tensors, int32_t n,
+                               const pl_safetensors_note *notes, int32_t n_notes);
+pl_status pl_saver_add_text(pl_saver *s, const char *name, const char *text, int64_t size);
+pl_status pl_saver_commit(pl_saver *s);
+/* A file, or a directory with these files; others stay, and with them their directory. */
+pl_status pl_saver_remove(pl_saver *s, const char *path, const char *const *names, int32_t n);
+/* How the oldest that was handed over and not asked for has ended: 1 and its status (its sentence
+** is the thread's last error then). 0: none has, or with `wait` none is left. */
+int32_t pl_saver_next(pl_saver *s, int32_t wait, pl_status *status);
+/* Waits for all that was handed over; so does the end of the process. */
+void pl_saver_free(pl_saver *s);
 
 #pragma GCC visibility pop

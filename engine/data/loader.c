@@ -6,7 +6,7 @@
 */
 #include "source.h"
 #include "status.h"
-#include <signal.h>
+#include "thread.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,15 +251,10 @@ static void *run_ahead(void *argument) {
   return NULL;
 }
 
-/* Signals stay with the threads that handle them. */
 static pl_status start_thread(pl_loader *l, int64_t first) {
-  sigset_t all, before;
-  sigfillset(&all);
   l->filled = first;
   l->stop = false;
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&l->thread, NULL, run_ahead, l);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  int error = thread_start(&l->thread, run_ahead, l);
   if (error)
     return status_fail(PL_EIO, NULL, NULL, "cannot start a loader thread: %s", strerror(error));
   l->running = true;

@@ -7,11 +7,10 @@
 #include "data.h"
 #include "status.h"
 #include "tensor.h"
+#include "thread.h"
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,16 +98,6 @@ static void worker_drop(pl_worker *w) {
   free(w);
 }
 
-/* Signals stay with the threads that handle them. */
-static int start_thread(pl_worker *w) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&w->thread, NULL, run, w);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return error;
-}
-
 pl_status pl_worker_new(const char *code, int64_t size, pl_worker **out) {
   pl_worker *w = calloc(1, sizeof *w);
   if (!w) return status_fail(PL_EMEMORY, NULL, NULL, "out of memory while starting a worker");
@@ -118,7 +107,7 @@ pl_status pl_worker_new(const char *code, int64_t size, pl_worker **out) {
     worker_drop(w);
     return status_fail(PL_EMEMORY, NULL, NULL, "out of memory while starting a worker");
   }
-  int error = start_thread(w);
+  int error = thread_start(&w->thread, run, w);
   if (error) {
     worker_drop(w);
     return status_fail(PL_EIO, NULL, "num_workers", "cannot start a worker: %s", strerror(error));

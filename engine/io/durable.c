@@ -3,8 +3,9 @@
 ** what was there before and nothing beside it.
 */
 #include "durable.h"
-#include "io.h"
 #include "status.h"
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,12 +17,38 @@ static pl_status failed(const char *path) {
   return status_fail(PL_EIO, NULL, "path", "cannot write %s: %s", path, strerror(errno));
 }
 
-pl_status durable_begin(const char *path, durable *out) {
+char *durable_temporary(const char *path) {
   size_t room = strlen(path) + 32;
   char *temporary = malloc(room);
+  if (temporary) snprintf(temporary, room, "%s.%d.tmp", path, (int)getpid());
+  return temporary;
+}
+
+/* Is this "<name>" or "<name>.<digits>.tmp"? */
+static bool is_of(const char *entry, const char *name) {
+  size_t length = strlen(name);
+  if (strncmp(entry, name, length) != 0) return false;
+  entry += length;
+  if (!*entry) return true;
+  if (*entry++ != '.' || !isdigit((unsigned char)*entry)) return false;
+  while (isdigit((unsigned char)*entry)) entry++;
+  return strcmp(entry, ".tmp") == 0;
+}
+
+void durable_clear_directory(const char *path, const char *const *names, int32_t n) {
+  DIR *directory = opendir(path);
+  if (!directory) return;
+  for (struct dirent *entry; (entry = readdir(directory));)
+    for (int32_t i = 0; i < n; i++)
+      if (is_of(entry->d_name, names[i])) unlinkat(dirfd(directory), entry->d_name, 0);
+  closedir(directory);
+  rmdir(path);
+}
+
+pl_status durable_begin(const char *path, durable *out) {
+  char *temporary = durable_temporary(path);
   if (!temporary)
     return status_fail(PL_EMEMORY, NULL, NULL, "out of memory while writing %s", path);
-  snprintf(temporary, room, "%s.%d.tmp", path, (int)getpid());
   int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) {
     pl_status s = failed(path);
@@ -87,7 +114,7 @@ static int exchange(const char *temporary, const char *path) {
   return result ? -1 : 0;
 }
 
-pl_status pl_directory_publish(const char *temporary, const char *path) {
+pl_status durable_publish(const char *temporary, const char *path) {
   pl_status s = sync_directory(temporary);
   if (s) return s;
   bool exists = access(path, F_OK) == 0;

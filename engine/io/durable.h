@@ -5,6 +5,17 @@
 #pragma once
 #include "base.h"
 
+/* "<path>.<pid>.tmp", to be freed; NULL without memory. Of another process: what one left that was
+** killed. */
+char *durable_temporary(const char *path);
+/* Takes a directory of such files away: those of these names, whole or remains, and the directory
+** where nothing else is in it. */
+void durable_clear_directory(const char *path, const char *const *names, int32_t n);
+
+/* A directory whose files are on the disk takes its name, in place of one that has it; that one is
+** then called `temporary`. */
+pl_status durable_publish(const char *temporary, const char *path);
+
 typedef struct durable {
   const char *path;                  /* the caller's, valid until the end */
   char *temporary;

@@ -51,8 +51,8 @@ end
 --- Make an error value without raising it.
 -- @param kind argument shape dtype device out_of_memory io format interrupted user
 -- @param message one sentence, without position
--- @param fields optional { op =, argument =, exit_code =, level = how many more user levels to go
---   up }
+-- @param fields optional { op =, argument =, exit_code =, saved_state = a path,
+--   level = how many more user levels to go up }
 function errors.new(kind, message, fields)
   if not kinds[kind] then error("errors: unknown kind '" .. tostring(kind) .. "'", 2) end
   return setmetatable({
@@ -61,6 +61,7 @@ function errors.new(kind, message, fields)
     op = fields and fields.op,
     argument = fields and fields.argument,
     exit_code = fields and fields.exit_code,
+    saved_state = fields and fields.saved_state,
     where = user_position(fields and fields.level or 0),
     traceback = debug.traceback(message, 2),
   }, Error)

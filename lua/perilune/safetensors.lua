@@ -55,13 +55,9 @@ local function notes_of(metadata)
   return notes, #keys
 end
 
---- Write tensors to a file.
--- @param path where
--- @param tensors { names in order..., name = tensor }, as state_dict() gives, or { name = tensor }
--- @param metadata optional { key = text }
--- @raise kind "io" when it cannot be written; the old file is then as it was
-function safetensors.save(path, tensors, metadata)
-  if type(path) ~= "string" then refuse("the path must be a string") end
+--- Tensors and metadata as the engine's functions that write them take them.
+-- @return names, tensors, how many; notes, how many
+function safetensors.arguments(tensors, metadata)
   if type(tensors) ~= "table" or tensor.is_tensor(tensors) then
     refuse("give a table of tensors")
   end
@@ -71,8 +67,17 @@ function safetensors.save(path, tensors, metadata)
   local c_names = ffi.new("const char *[?]", math.max(n, 1))
   local handles = ffi.new("double[?]", math.max(n, 1))
   for i, name in ipairs(names) do c_names[i - 1], handles[i - 1] = name, tensors[name]._h end
-  local notes, n_notes = notes_of(metadata or {})
-  check(C.pl_safetensors_write(path, c_names, handles, n, notes, n_notes))
+  return c_names, handles, n, notes_of(metadata or {})
+end
+
+--- Write tensors to a file.
+-- @param path where
+-- @param tensors { names in order..., name = tensor }, as state_dict() gives, or { name = tensor }
+-- @param metadata optional { key = text }
+-- @raise kind "io" when it cannot be written; the old file is then as it was
+function safetensors.save(path, tensors, metadata)
+  if type(path) ~= "string" then refuse("the path must be a string") end
+  check(C.pl_safetensors_write(path, safetensors.arguments(tensors, metadata)))
 end
 
 local dtype_names = {}

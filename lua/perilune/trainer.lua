@@ -152,9 +152,13 @@ local function check_interrupt(self)
   if not self.process_group:any(engine.interrupted() > 0) then return end
   local name, exit_code = engine.take_interrupt()
   if name == "Ctrl-C" and stepping.rest(self) then return end
-  errors.raise("interrupted", ("interrupted by %s in epoch %d after update %d%s"):format(name,
-    self.run_history.current_epoch, self.update,
-    self.train_dataloader and "; " .. saving.interrupted(self) or ""), { exit_code = exit_code })
+  local where = ("interrupted by %s in epoch %d after update %d"):format(name,
+    self.run_history.current_epoch, self.update)
+  if not self.train_dataloader then
+    errors.raise("interrupted", where, { exit_code = exit_code })
+  end
+  local what, path = saving.interrupted(self)
+  errors.raise("interrupted", where .. "; " .. what, { exit_code = exit_code, saved_state = path })
 end
 
 ---------------------------------------------------------------------------------------------------

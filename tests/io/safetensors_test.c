@@ -4,6 +4,7 @@
 ** in a bad read. Nothing is left behind by a write that failed.
 */
 #include "../engine/engine_unit.h"
+#include "io/durable.h"
 #include "io.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -299,14 +300,14 @@ static void test_directories(void) {
   snprintf(fresh, sizeof fresh, "%s/fresh", folder);
   snprintf(place, sizeof place, "%s/place", folder);
   make_directory(fresh, "one");
-  OK(pl_directory_publish(fresh, place));
+  OK(durable_publish(fresh, place));
   CHECK(has(place, "one") && access(fresh, F_OK) != 0);
   make_directory(fresh, "two");
-  OK(pl_directory_publish(fresh, place));
+  OK(durable_publish(fresh, place));
   CHECK(has(place, "two") && has(fresh, "one"));
   clear(place, "two");
   clear(fresh, "one");
-  CHECK(pl_directory_publish(fresh, place) == PL_EIO && strstr(pl_error(), fresh));
+  CHECK(durable_publish(fresh, place) == PL_EIO && strstr(pl_error(), fresh));
 }
 
 static void test_no_file(void) {

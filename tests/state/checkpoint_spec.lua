@@ -35,16 +35,6 @@ local function train(list, epochs, options)
   return trainer
 end
 
--- What is written to stderr while f runs.
-local function complaints_of(f)
-  local stderr, said = io.stderr, {}
-  rawset(io, "stderr", { write = function(_, text) said[#said + 1] = text end })
-  local ok, err = pcall(f)
-  rawset(io, "stderr", stderr)
-  assert.is_true(ok, tostring(err))
-  return table.concat(said)
-end
-
 describe("save_checkpoint", function()
   local folder, path
   before_each(function()
@@ -124,7 +114,7 @@ describe("callbacks that save", function()
 
   it("go on where the disk refuses", function()
     process.write(folder .. "/file", "")
-    local said = complaints_of(function()
+    local said = support.complaints_of(function()
       local trainer = train({
         callbacks.SaveBestModelCallback{ save_path = folder .. "/file/b" },
         callbacks.SaveTrainingStateCallback{ save_dir = folder .. "/file/s",
@@ -133,7 +123,7 @@ describe("callbacks that save", function()
       }, 2)
       assert.are.equal(4, trainer.update)
     end)
-    assert.truthy(said:find("the best model was not saved: cannot write", 1, true), said)
+    assert.truthy(said:find("file/b was not saved: cannot write", 1, true), said)
     assert.truthy(said:find("file/s/update_1 was not saved: cannot write", 1, true), said)
     assert.truthy(said:find("file/m/epoch=2-update=4 was not saved", 1, true), said)
   end)
@@ -176,20 +166,21 @@ describe("callbacks that save", function()
     make():load_checkpoint(folder .. "/epoch=1-update=2.safetensors")
   end)
 
-  it("ModelCheckpoint saves when a run fails, and the run can be taken up", function()
-    local checkpoint = callbacks.ModelCheckpoint{ save_on_exception = true, save_top_k = 0 }
+  it("OnExceptionCheckpoint saves when a run fails, and the run can be taken up", function()
+    local checkpoint = callbacks.OnExceptionCheckpoint()
     local fail = true
     local Failing = class("Failing", callbacks.TrainerCallback)
     function Failing.on_train_batch_loss(_, trainer)
       if fail and trainer.update == 3 then error("no") end
     end
     fails("user", "no", train, { checkpoint, Failing }, 3, { root_dir = folder })
-    assert.are.same({ "exception" }, entries(folder .. "/checkpoints"))
+    assert.are.same({ "on_exception" }, entries(folder .. "/checkpoints"))
     fail = false
     local trainer = make{ root_dir = folder, callbacks = { checkpoint, Failing } }
     trainer:train{ train_dataset = dataset(8), eval_dataset = dataset(4), num_epochs = 3,
       per_device_batch_size = 4, resume_from = "last" }
     assert.are.equal(6, trainer.update)
+    assert.are.same({}, entries(folder .. "/checkpoints"))
   end)
 end)
 

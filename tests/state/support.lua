@@ -25,4 +25,16 @@ function support.fails(kind, words, f, ...)
   return err
 end
 
+--- What is written to stderr while f(...) runs without an error.
+function support.complaints_of(f, ...)
+  local stderr, said = io.stderr, {}
+  rawset(io, "stderr", { write = function(_, ...)
+    for i = 1, select("#", ...) do said[#said + 1] = (select(i, ...)) end
+  end })
+  local ok, err = pcall(f, ...)
+  rawset(io, "stderr", stderr)
+  assert.is_true(ok, tostring(err))
+  return table.concat(said)
+end
+
 return support

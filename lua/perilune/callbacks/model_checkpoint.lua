@@ -1,11 +1,10 @@
 --- Saves training states (or only weights) as the run goes: the best k by a metric, the newest k
--- without one, `last`, and one when the run fails. A disk that refuses is reported; the training
--- goes on and the last good one stays.
+-- without one, and `last`. A disk that refuses is reported; the training goes on and the last good
+-- one stays. One that is no longer among the k goes when the one in its place is on the disk.
 
 local class = require "perilune.class"
-local errors = require "perilune.errors"
-local directory = require "perilune.state.directory"
 local places = require "perilune.state.places"
+local saving = require "perilune.state.saving"
 local Interval = require "perilune.interval"
 local TrainerCallback = require "perilune.callbacks.trainer_callback"
 local WatchedMetric = require "perilune.watched_metric"
@@ -20,7 +19,6 @@ ModelCheckpoint.options = {
   { "mode", "min", choices = { "min", "max" }, doc = "whether small or large values are good" },
   { "save_top_k", 1, type = "integer", min = -1, doc = "how many are kept; -1 all, 0 none" },
   { "save_last", false, doc = "`last` is always the newest" },
-  { "save_on_exception", false, doc = "save `exception` when the run fails" },
   { "save_weights_only", false, doc = "a file of weights instead of a training state" },
   { "every", { epochs = 1 }, type = "table", doc = "how often" },
 }
@@ -28,8 +26,8 @@ ModelCheckpoint.options = {
 function ModelCheckpoint:init(o)
   o = ModelCheckpoint:check(o)
   self.dirpath, self.filename, self.save_top_k = o.dirpath, o.filename, o.save_top_k
-  self.save_last, self.save_on_exception = o.save_last, o.save_on_exception
-  self.save_weights_only, self.monitor = o.save_weights_only, o.monitor or nil
+  self.save_last, self.save_weights_only = o.save_last, o.save_weights_only
+  self.monitor = o.monitor or nil
   self.metric = self.monitor and WatchedMetric(self.monitor, o.mode == "max")
   self.every, self.batches = Interval(o.every, "ModelCheckpoint: every"), 0
   self.kept = {}
@@ -66,10 +64,6 @@ local function name_of(self, trainer)
   return self.save_weights_only and name .. ".safetensors" or name
 end
 
-local function remove(path)
-  if path:find("%.safetensors$") then os.remove(path) else directory.remove(path) end
-end
-
 -- The entry's place among those kept, or nil if it is not to be kept.
 local function place_of(self, entry)
   if self.save_top_k == 0 then return nil end
@@ -88,28 +82,19 @@ local function forget(self, path)
   end
 end
 
-local function save_weights(trainer, path)
-  local ok, err = xpcall(trainer.save_checkpoint, errors.handler, trainer, path, {})
-  if ok then return true end
-  if err.kind ~= "io" then error(err, 0) end
-  io.stderr:write(("perilune: the checkpoint was not saved: %s\n"):format(err.message))
-  return false
-end
-
 -- Calls after(saved) when it is on the disk.
-local function write(self, trainer, path, options)
+local function write(self, trainer, path, best, after)
   if self.save_weights_only then
-    options.after(save_weights(trainer, path))
+    trainer:save_checkpoint(path, { go_on = true, after = after })
   else
-    options.go_on = true
-    trainer:save_training_state(path, options)
+    trainer:save_training_state(path, { go_on = true, best = best, after = after })
   end
 end
 
 local function keep_last(self, trainer)
   local path = self:state_directory(trainer) .. "/last"
   if self.save_weights_only then path = path .. ".safetensors" end
-  write(self, trainer, path, { after = function() end })
+  write(self, trainer, path)
 end
 
 local function save(self, trainer)
@@ -122,23 +107,20 @@ local function save(self, trainer)
   if not place then return end
   table.insert(self.kept, place, entry)
   local surplus = self.save_top_k > 0 and #self.kept > self.save_top_k and table.remove(self.kept)
-  write(self, trainer, entry.path, {
-    best = self.metric and { metric = self.monitor, value = entry.value,
-      greater_is_better = self.metric.greater_is_better } or nil,
-    after = function(saved)
-      if not saved then
-        forget(self, entry.path)
-        if surplus then self.kept[#self.kept + 1] = surplus end
-      elseif surplus then
-        remove(surplus.path)
-      end
-    end,
-  })
+  local best = self.metric and { metric = self.monitor, value = entry.value,
+    greater_is_better = self.metric.greater_is_better } or nil
+  write(self, trainer, entry.path, best, function(saved)
+    if not saved then
+      forget(self, entry.path)
+      if surplus then self.kept[#self.kept + 1] = surplus end
+    elseif surplus then
+      saving.remove(trainer, surplus.path)
+    end
+  end)
 end
 
-function ModelCheckpoint:on_training_run_start(trainer)
+function ModelCheckpoint:on_training_run_start()
   self.every:start()
-  if self.save_weights_only then directory.make(self:state_directory(trainer)) end
 end
 
 function ModelCheckpoint:on_optimizer_step_end(trainer)
@@ -152,15 +134,6 @@ end
 
 function ModelCheckpoint:on_training_run_epoch_end(trainer)
   if self.every:due("epochs", trainer.run_history.current_epoch) then save(self, trainer) end
-end
-
-function ModelCheckpoint:on_exception(trainer)
-  if not self.save_on_exception or not trainer.run_config then return end
-  local path = self:state_directory(trainer) .. "/exception"
-  if self.save_weights_only then path = path .. ".safetensors" end
-  write(self, trainer, path, { now = true, after = function(saved)
-    if saved then trainer:print("saved " .. path) end
-  end })
 end
 
 function ModelCheckpoint:state_dict()

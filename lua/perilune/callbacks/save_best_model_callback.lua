@@ -2,7 +2,6 @@
 -- disk that refuses is reported; the training goes on and the last good file stays.
 
 local class = require "perilune.class"
-local errors = require "perilune.errors"
 local TrainerCallback = require "perilune.callbacks.trainer_callback"
 local WatchedMetric = require "perilune.watched_metric"
 
@@ -31,30 +30,30 @@ function SaveBestModelCallback:on_training_run_start()
   if self.reset_on_train then self.best_metric, self.best_epoch = nil, nil end
 end
 
--- Answers whether the file is on the disk.
+-- What was best before is again where the disk refuses.
 local function save(self, trainer, name, value)
-  local ok, err = xpcall(trainer.save_checkpoint, errors.handler, trainer, self.save_path, {
+  local best_metric, best_epoch = self.best_metric, self.best_epoch
+  self.best_metric, self.best_epoch = value, trainer.run_history.current_epoch
+  trainer:save_checkpoint(self.save_path, {
     save_optimizer = self.save_optimizer and trainer.optimizer ~= nil,
     save_scheduler = self.save_scheduler and trainer.scheduler ~= nil
       and trainer.scheduler.state_dict ~= nil,
     values = { epoch = trainer.run_history.current_epoch, update = trainer.update, [name] = value },
+    go_on = true, after = function(saved)
+      if not saved then self.best_metric, self.best_epoch = best_metric, best_epoch end
+    end,
   })
-  if ok then return true end
-  if err.kind ~= "io" then error(err, 0) end
-  io.stderr:write(("perilune: the best model was not saved: %s\n"):format(err.message))
-  return false
 end
 
 function SaveBestModelCallback:on_training_run_epoch_end(trainer)
   local name, value = self.metric:name_in(trainer), self.metric:value(trainer)
-  if not self.metric:is_better(value, self.best_metric) then return end
-  if save(self, trainer, name, value) then
-    self.best_metric, self.best_epoch = value, trainer.run_history.current_epoch
-  end
+  if self.metric:is_better(value, self.best_metric) then save(self, trainer, name, value) end
 end
 
 function SaveBestModelCallback:on_training_run_end(trainer)
-  if not (self.load_saved_checkpoint and self.best_metric) then return end
+  if not self.load_saved_checkpoint then return end
+  trainer:wait_for_saves()
+  if not self.best_metric then return end
   trainer:load_checkpoint(self.save_path)
   trainer:print(("loaded the best model, of epoch %d: %s = %.6g"):format(self.best_epoch,
     self.metric:name_in(trainer), self.best_metric))

@@ -5,6 +5,7 @@ local class = require "perilune.class"
 local errors = require "perilune.errors"
 local directory = require "perilune.state.directory"
 local places = require "perilune.state.places"
+local saving = require "perilune.state.saving"
 local Interval = require "perilune.interval"
 local TrainerCallback = require "perilune.callbacks.trainer_callback"
 
@@ -48,21 +49,21 @@ function SaveTrainingStateCallback:state_directory(trainer)
   return places.inside(trainer.root_dir, self.save_dir)
 end
 
-local function prune(self, where)
+local function prune(self, trainer, where)
   local states = {}
   for _, state in ipairs(directory.list(where)) do
     if state.name:find("^update_%d+$") or state.name:find("^epoch_%d+$") then
       states[#states + 1] = state
     end
   end
-  for i = 1, #states - self.max_checkpoints do directory.remove(states[i].path) end
+  for i = 1, #states - self.max_checkpoints do saving.remove(trainer, states[i].path) end
 end
 
 local function save(self, trainer, name, now)
   local where = self:state_directory(trainer)
   trainer:save_training_state(where .. "/" .. name, { go_on = true, now = now or false,
     after = function(saved)
-      if saved and self.max_checkpoints then prune(self, where) end
+      if saved and self.max_checkpoints then prune(self, trainer, where) end
     end })
 end
 

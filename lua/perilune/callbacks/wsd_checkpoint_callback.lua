@@ -31,14 +31,11 @@ function WSDCheckpointCallback:on_training_run_start(trainer)
 end
 
 local function save_weights(self, trainer, path, step)
-  local ok, err = xpcall(trainer.save_checkpoint, errors.handler, trainer, path, {
+  trainer:save_checkpoint(path, { go_on = true,
     save_optimizer = self.save_optimizer, save_scheduler = self.save_scheduler,
     values = { step = step, update = trainer.update, checkpoint_type = "post_decay",
       total_steps = trainer.scheduler.total_steps },
   })
-  if ok then return end
-  if err.kind ~= "io" then error(err, 0) end
-  io.stderr:write(("perilune: the checkpoint %s was not saved: %s\n"):format(path, err.message))
 end
 
 function WSDCheckpointCallback:on_optimizer_step_end(trainer)

@@ -35,7 +35,9 @@ end
 --- Write a checkpoint.
 -- @param path the file; its directory is made
 -- @param o { save_optimizer =, save_scheduler =, values = plain data }
-function checkpoint.save(trainer, path, o)
+-- @param saver who does it
+-- @param when_over when_over(err), as the saver calls it
+function checkpoint.write(trainer, path, o, saver, when_over)
   local parent = path:match("^(.*[^/])/+[^/]+$")
   if parent then directory.make(parent) end
   local tensors = names.to_file(trainer.model:state_dict())
@@ -46,7 +48,8 @@ function checkpoint.save(trainer, path, o)
   end
   local text, more = codec.encode(gather(trainer, o), PREFIX)
   add_all(tensors, more)
-  safetensors.save(path, tensors, { format = "pt", perilune = text })
+  saver:save(path, { { tensors = tensors, metadata = { format = "pt", perilune = text } } },
+    when_over)
 end
 
 -- The weights alone, and the other tensors.

@@ -1,18 +1,13 @@
 --- A state on the disk: a directory with the weights (model.safetensors), all other tensors
--- (state.safetensors) and the rest (state.json). It is written under a temporary name and takes its
--- own when every byte is on the disk. These three names are all that is ever opened in it.
+-- (state.safetensors) and the rest (state.json). A saver writes it under a temporary name, and it
+-- takes its own when every byte is on the disk. These three names are all that is ever opened in
+-- it.
 
-local ffi = require "ffi"
 local lfs = require "lfs"
-local C = require "perilune.io_ffi"
-local atomic_file = require "perilune.atomic_file"
 local codec = require "perilune.state.codec"
-local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local names = require "perilune.state.names"
 local safetensors = require "perilune.safetensors"
-
-pcall(ffi.cdef, "int getpid(void);")
 
 local directory = {}
 
@@ -33,54 +28,44 @@ function directory.make(path)
   end
 end
 
---- Take a state away; files that are not ours stay, and with them their directory.
-function directory.remove(path)
-  for name in lfs.dir(path) do
-    local whole = name:gsub("%.%d+%.tmp$", "")
-    if whole == REST or whole == TENSORS or whole == WEIGHTS then os.remove(path .. "/" .. name) end
-  end
-  lfs.rmdir(path)
-end
-
-local function write_files(path, weights, state)
-  local text, tensors = codec.encode(state, "state")
-  safetensors.save(path .. "/" .. WEIGHTS, names.to_file(weights), { format = "pt" })
-  safetensors.save(path .. "/" .. TENSORS, tensors)
-  atomic_file.write(path .. "/" .. REST, text)
-end
-
 -- What a process left that was killed while it saved: "<name>.<pid>.tmp" of one that is no more.
-local function clear_remains(parent)
+local function clear_remains(parent, saver)
   for name in lfs.dir(parent) do
     local pid = name:match("%.(%d+)%.tmp$")
     if pid and not lfs.attributes("/proc/" .. pid, "mode") then
       local path = parent .. "/" .. name
-      if lfs.attributes(path, "mode") == "directory" then directory.remove(path) end
+      if lfs.attributes(path, "mode") == "directory" then directory.remove(path, saver) end
     end
   end
+end
+
+--- Take a state away, or a file; files that are not ours stay, and with them their directory.
+-- @param saver who does it
+function directory.remove(path, saver)
+  saver:remove(path, { REST, TENSORS, WEIGHTS })
 end
 
 --- Write a state, whole or not at all.
 -- @param path the directory, made or replaced
 -- @param weights the model's state_dict
 -- @param state all the rest, as codec.lua takes it
--- @raise kind "io" when it cannot be written; an older state of that name is then as it was
-function directory.write(path, weights, state)
+-- @param saver who does it
+-- @param when_over when_over(err), as the saver calls it
+-- @raise kind "io" when there is no place for it
+function directory.write(path, weights, state, saver, when_over)
   path = path:gsub("(.)/+$", "%1")
   local parent = path:match("^(.*)/[^/]*$") or "."
-  directory.make(parent == "" and "/" or parent)
+  parent = parent == "" and "/" or parent
+  directory.make(parent)
   local mode = lfs.attributes(path, "mode")
   if mode and mode ~= "directory" then fail(path, "a file of that name is in the way") end
-  clear_remains(parent == "" and "/" or parent)
-  local temporary = ("%s.%d.tmp"):format(path, ffi.C.getpid())
-  local made, reason = lfs.mkdir(temporary)
-  if not made then fail(path, (tostring(reason):gsub("^.*: ", ""))) end
-  local ok, err = xpcall(function()
-    write_files(temporary, weights, state)
-    engine.check(C.pl_directory_publish(temporary, path))
-  end, errors.handler)
-  if lfs.attributes(temporary, "mode") then directory.remove(temporary) end
-  if not ok then error(err, 0) end
+  clear_remains(parent, saver)
+  local text, tensors = codec.encode(state, "state")
+  saver:save(path, {
+    { name = WEIGHTS, tensors = names.to_file(weights), metadata = { format = "pt" } },
+    { name = TENSORS, tensors = tensors },
+    { name = REST, text = text },
+  }, when_over)
 end
 
 local function read_file(path)

@@ -1,45 +1,98 @@
---- When a state is saved: between two updates, after every hook has run. What is asked for inside
--- of an update, an epoch's end or an evaluation waits for the next such edge. A loss that is not
--- finite vetoes it.
+--- When a trainer saves, and who hears how it ended. A state is taken between two updates, after
+-- every hook has run: what is asked for inside of an update, an epoch's end or an evaluation waits
+-- for the next such edge. A loss that is not finite vetoes it. In a run the disk is written in the
+-- background; the run's edges ask how it went, and its end waits.
 
 local errors = require "perilune.errors"
 local engine = require "perilune.engine"
 local ffi = require "ffi"
 local random = require "perilune.random"
+local Saver = require "perilune.state.saver"
+local checkpoint = require "perilune.state.checkpoint"
 local directory = require "perilune.state.directory"
 local training = require "perilune.state.training"
 local C = engine.C
 
 local saving = {}
 
-local function complain(path, err)
-  io.stderr:write(("perilune: the training state %s was not saved: %s\n"):format(path, err.message))
+local function complain(what, path, message)
+  io.stderr:write(("perilune: the %s %s was not saved: %s\n"):format(what, path, message))
 end
 
-local function write(trainer, path, options)
-  if not trainer.process_group:is_main() then return end
-  directory.write(path, training.take(trainer, options))
+-- ---- the disk ----
+
+local function saver_of(trainer)
+  trainer.saver = trainer.saver or Saver()
+  return trainer.saver
 end
 
--- Answers whether the state is on the disk.
-local function save(trainer, path, options)
+-- How a save went, for the one who wanted it.
+local function answer(what, path, options, err)
+  if err and not (options.go_on and err.kind == "io") then
+    if options.after then options.after(false) end
+    error(err, 0)
+  end
+  if err then complain(what, path, err.message) end
+  if options.after then options.after(err == nil) end
+end
+
+--- Tell those who saved how it went.
+-- @param wait until all is on the disk
+-- @raise what kept something from being saved, unless it was saved with go_on
+function saving.poll(trainer, wait)
+  if trainer.saver then trainer.saver:poll(wait) end
+end
+
+--- Wait until all is on the disk, and give back the memory that saving takes.
+-- @raise the first error of those that poll would raise
+function saving.finish(trainer)
+  local saver, first = trainer.saver, nil
+  if not saver then return end
+  while saver:is_busy() do
+    local ok, err = xpcall(saver.poll, errors.handler, saver, true)
+    first = first or not ok and err
+  end
+  trainer.saver = nil
+  saver:close()
+  if first then error(first, 0) end
+end
+
+-- `write(saver, when_over)` hands it over. Outside of a run it is on the disk at the end of this.
+local function save(trainer, what, path, options, write)
+  local function when_over(err) answer(what, path, options, err) end
+  if not trainer.process_group:is_main() then return when_over(nil) end
+  local ok, err = xpcall(write, errors.handler, saver_of(trainer), when_over)
+  if trainer.state ~= "running" then saving.finish(trainer) end
+  if not ok then when_over(err) end
+end
+
+--- Take a state away, or a file, when what was to be saved before is on the disk.
+function saving.remove(trainer, path)
+  if trainer.process_group:is_main() then directory.remove(path, saver_of(trainer)) end
+end
+
+--- Save weights to export, as they are now.
+function saving.checkpoint(trainer, path, options)
+  save(trainer, "checkpoint", path, options, function(saver, when_over)
+    checkpoint.write(trainer, path, options, saver, when_over)
+  end)
+end
+
+-- ---- states ----
+
+local function save_state(trainer, path, options)
   local tracker = trainer.train_loss_tracker
   tracker:read()
-  if tracker.non_finite then
-    local sentence = ("a loss of this epoch is %s"):format(tostring(tracker.non_finite))
-    complain(path, { message = sentence })
-    return false
+  if trainer.process_group:any(tracker.non_finite ~= nil) then
+    complain("training state", path, ("a loss of this epoch is %s"):format(
+      tostring(tracker.non_finite)))
+    if options.after then options.after(false) end
+    return
   end
-  local ok, err = xpcall(write, errors.handler, trainer, path, options)
-  if ok then return true end
-  if not options.go_on or err.kind ~= "io" then error(err, 0) end
-  complain(path, err)
-  return false
-end
-
-local function save_and_tell(trainer, path, options)
-  local done = save(trainer, path, options)
-  if options.after then options.after(done) end
+  save(trainer, "training state", path, options, function(saver, when_over)
+    local weights, state = training.take(trainer, options)
+    directory.write(path, weights, state, saver, when_over)
+  end)
 end
 
 local function in_training(trainer)
@@ -52,7 +105,7 @@ function saving.request(trainer, path, options)
     local wanted = trainer.wanted_states
     wanted[#wanted + 1] = { path, options }
   else
-    save_and_tell(trainer, path, options)
+    save_state(trainer, path, options)
   end
 end
 
@@ -61,10 +114,11 @@ end
 function saving.edge(trainer, step)
   trainer.edge_update = trainer.update
   if step then trainer.epoch_step = step end
+  saving.poll(trainer)
   if not trainer.wanted_states[1] then return end
   local wanted = trainer.wanted_states
   trainer.wanted_states = {}
-  for _, one in ipairs(wanted) do save_and_tell(trainer, one[1], one[2]) end
+  for _, one in ipairs(wanted) do save_state(trainer, one[1], one[2]) end
 end
 
 -- Where a run that is told to end leaves its state: with a root_dir or a callback that saves.
@@ -77,12 +131,15 @@ end
 
 --- What a signal leaves behind.
 -- @return a sentence about it
+-- @return the path of the state, if one was saved
 function saving.interrupted(trainer)
   local where = directory_of(trainer)
   if not where then return "no state was saved (the trainer has no root_dir)" end
-  local path = where .. "/interrupted"
-  if not save(trainer, path, { go_on = true }) then return "no state was saved" end
-  return ('the state was saved in %s (resume_from = "auto" goes on)'):format(path)
+  local path, done = where .. "/interrupted", false
+  save_state(trainer, path, { go_on = true, after = function(saved) done = saved end })
+  saving.finish(trainer)
+  if not done then return "no state was saved" end
+  return ('the state was saved in %s (resume_from = "auto" goes on)'):format(path), path
 end
 
 local words = ffi.new "uint32_t[2]"

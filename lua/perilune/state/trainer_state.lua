@@ -11,20 +11,37 @@ local function load(name)
   return require("perilune.state." .. name)
 end
 
+-- Of both kinds of saving.
+local go_on = { "go_on", false, doc = "a disk that refuses is reported and does not end the run" }
+local after = { "after", type = "callable",
+  doc = "after(saved): called when it is on the disk, or failed" }
+
 local save_options = {
   { "path", type = "string", required = true, doc = "the file" },
   { "save_optimizer", false, doc = "the optimizer's state as well" },
   { "save_scheduler", false, doc = "the scheduler's state as well" },
   { "values", type = "table", doc = "numbers, strings and tables to keep with it" },
+  go_on, after,
 }
 
---- Write the model's weights to one safetensors file, under PyTorch's names.
+--- Write the model's weights, as they are now, to one safetensors file, under PyTorch's names. In a
+-- run only the copy of them takes time: the file is complete some time after, and at the latest at
+-- the end of the run or of `wait_for_saves()`.
 -- @param path the file
--- @param options { save_optimizer = false, save_scheduler = false, values = { ... } }
--- @raise kind "io" when it cannot be written; an older file is then as it was
+-- @param options { save_optimizer = false, save_scheduler = false, values = { ... },
+--   go_on = false, after = }
+-- @raise kind "io" when it cannot be written, in a run at one of its next updates; an older file is
+--   then as it was
 function TrainerState:save_checkpoint(...)
   local o = check.call(save_options, "save_checkpoint", ...)
-  if self.process_group:is_main() then load("checkpoint").save(self, o.path, o) end
+  load("saving").checkpoint(self, o.path, o)
+end
+
+--- Wait until everything that this trainer was told to save is on the disk. Only what was asked for
+-- with `save_training_state` inside of an update is not begun before the update is over.
+-- @raise what kept something from being saved
+function TrainerState:wait_for_saves()
+  load("saving").poll(self, true)
 end
 
 local load_options = {
@@ -40,23 +57,24 @@ local load_options = {
 -- @return the `values` it was saved with
 function TrainerState:load_checkpoint(...)
   local o = check.call(load_options, "load_checkpoint", ...)
+  self:wait_for_saves()
   return load("checkpoint").load(self, o.path, o)
 end
 
 local state_options = {
   { "path", type = "string", required = true, doc = "the directory" },
   { "best", type = "table", doc = "{ metric =, value =, greater_is_better = }: one of the best" },
-  { "go_on", false, doc = "a disk that refuses is reported and does not end the run" },
   { "now", false, doc = "do not wait for the end of the update" },
-  { "after", type = "callable", doc = "after(saved): called when it is on the disk, or failed" },
+  go_on, after,
 }
 
 --- Write everything that the run needs to go on as if it had never ended, to a directory that is
--- there whole or not at all. In a training run it is written when the update is over, with all its
--- hooks.
+-- there whole or not at all. In a training run it is taken when the update is over, with all its
+-- hooks, and written as `save_checkpoint` does.
 -- @param path the directory
 -- @param options { best =, go_on = false, now = false, after = }
--- @raise kind "io" when it cannot be written; an older state is then as it was
+-- @raise kind "io" when it cannot be written, in a run at one of its next updates; an older state
+--   is then as it was
 function TrainerState:save_training_state(...)
   local o = check.call(state_options, "save_training_state", ...)
   load("saving").request(self, o.path, o)

@@ -7,6 +7,7 @@ local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local modes = require "perilune.trainer.modes"
 local random = require "perilune.random"
+local saving = require "perilune.state.saving"
 local CallbackHandler = require "perilune.callback_handler"
 
 local function say_where(self, err, what)
@@ -57,7 +58,6 @@ local function set_up(self)
 end
 
 local function tear_down(self)
-  engine.C.pl_interrupt_watch(0)
   context.interrupt_ops_at(self.interrupts_before)
   context.detect_anomaly(self.anomaly_before)
   self.train_scope:close()
@@ -68,6 +68,21 @@ local function tear_down(self)
   self.saved_prefix, self.predictions = nil, nil
   self.callback_handler.running = nil
   self:phase("teardown")
+end
+
+-- A run is over when what it saved is on the disk.
+local function run_and_save(self, body, options)
+  local result = body(self, options)
+  saving.finish(self)
+  return result
+end
+
+-- Whatever fails, all the rest is done; answers the first error.
+local function finish(self, handler)
+  local torn, problem = xpcall(tear_down, handler, self)
+  local saved, another = xpcall(saving.finish, handler, self)
+  engine.C.pl_interrupt_watch(0)
+  return not torn and problem or not saved and another or nil
 end
 
 --- Run `body(trainer, options)` as a run of `trainer`.
@@ -83,12 +98,12 @@ return function(self, body, options)
   end
   local function handler(err) return describe_error(self, err) end
   set_up(self)
-  local ok, result = xpcall(body, handler, self, options)
+  local ok, result = xpcall(run_and_save, handler, self, body, options)
   if not ok then tell_exception(self, result) end
-  local torn, problem = xpcall(tear_down, handler, self)
-  if not torn and ok then
+  local problem = finish(self, handler)
+  if problem and ok then
     ok, result = false, problem
-  elseif not torn then
+  elseif problem then
     complain("teardown", problem)
   end
   self.state = ok and "finished" or "failed"
