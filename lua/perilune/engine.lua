@@ -91,9 +91,24 @@ function engine.open(name)
   return device_id[0]
 end
 
+--- How many devices an accelerator's library finds on this machine.
+-- @param name "cuda"
+-- @raise where there is no such library
+function engine.device_count(name)
+  engine.check(C.pl_device_count(name, device_id))
+  return device_id[0]
+end
+
 --- The name of an open device.
 function engine.device_name(id)
   return ffi.string(C.pl_device_name(id))
+end
+
+--- Wait until a device has done everything that was launched on it, for timing; a failure that
+-- nobody has seen yet is raised.
+-- @param name the device; the CPU where none is given
+function engine.synchronize(name)
+  engine.check(C.pl_device_synchronize(engine.open(name or "cpu")))
 end
 
 local property = ffi.new "int64_t[1]"
