@@ -115,3 +115,16 @@ describe("recurrent layer", function()
     end)
   end
 end)
+
+describe("activation", function()
+  for _, g in ipairs(golden.activations) do
+    it(g.name .. " has PyTorch's values and gradients", function()
+      local layer, x = pl.nn[g.name](g.options), tensor(g.x):requires_grad_(true)
+      local y = layer(x)
+      check.same(case.read(y), g.y, 2e-6, "y")
+      y:square():sum():backward()
+      check.same(case.read(x.grad), g.gradient, 1e-5, "gradient")
+      if g.of_weight then check.same(case.read(layer.weight.grad), g.of_weight, 1e-5, "weight") end
+    end)
+  end
+end)

@@ -275,6 +275,26 @@ def halves():
         case("cross_entropy", F.cross_entropy, [half(4, 5), torch.tensor([5, 1, 2, 1])])
 
 
+def activations(lines):
+    """Layers that are made of several ops: values and gradients around their kinks."""
+    nn = torch.nn
+    layers = [("GELU", 'approximate = "tanh"', nn.GELU("tanh")), ("Softplus", "", nn.Softplus()),
+              ("Softplus", "beta = 2", nn.Softplus(2)), ("LogSigmoid", "", nn.LogSigmoid()),
+              ("Mish", "", nn.Mish()), ("Softsign", "", nn.Softsign()),
+              ("Hardtanh", "min_val = -2", nn.Hardtanh(-2)), ("ReLU6", "", nn.ReLU6()),
+              ("Hardsigmoid", "", nn.Hardsigmoid()), ("Hardswish", "", nn.Hardswish()),
+              ("SELU", "", nn.SELU()), ("CELU", "alpha = 0.5", nn.CELU(0.5)),
+              ("PReLU", "num_parameters = 3, init = 0.1", nn.PReLU(3, 0.1))]
+    for name, options, layer in layers:
+        x = real(2, 3, 2, low=-8, high=8).requires_grad_()
+        y = layer(x)
+        y.square().sum().backward()
+        grad = array(layer.weight.grad) if name == "PReLU" else "false"
+        lines.append('  { name = "%s", options = { %s },\n    x = %s,\n    y = %s,\n    gradient = %s,'
+                     '\n    of_weight = %s },' % (name, options, array(x), array(y), array(x.grad),
+                                                  grad))
+
+
 def sgd(lines):
     """Three steps of torch.optim.SGD with every option."""
     for options in (dict(lr=0.1), dict(lr=0.1, momentum=0.9),
@@ -347,5 +367,9 @@ print("\n".join(lines))
 print("}, mlp = {")
 lines = []
 mlp(lines)
+print("\n".join(lines))
+print("}, activations = {")
+lines = []
+activations(lines)
 print("\n".join(lines))
 print("} }")
