@@ -37,7 +37,7 @@ local modules = {
   nn = "perilune.nn", optim = "perilune.optim", data = "perilune.data",
   callbacks = "perilune.callbacks", metrics = "perilune.metrics",
   schedulers = "perilune.schedulers", finetuning = "perilune.finetuning",
-  ModelEma = "perilune.model_ema",
+  ModelEma = "perilune.model_ema", GradScaler = "perilune.grad_scaler",
   Accelerator = "perilune.accelerator", accelerators = "perilune.accelerators",
   Strategy = "perilune.strategy", strategies = "perilune.strategies",
   Precision = "perilune.precision", precisions = "perilune.precisions",

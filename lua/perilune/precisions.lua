@@ -32,5 +32,13 @@ local precisions = PrecisionRegistry()
 precisions:register("32", Precision, { description = "what the model and the data are, f32" })
 precisions:register("64", function() return require "perilune.precision.double" end,
   { description = "model and data in f64" })
+precisions:register("bf16", function() return require "perilune.precision.half" end,
+  { description = "model and data in bf16", init = { dtype = "bf16" } })
+precisions:register("16", function() return require "perilune.precision.half" end,
+  { description = "model and data in f16", init = { dtype = "f16" } })
+precisions:register("bf16-mixed", function() return require "perilune.precision.mixed" end,
+  { description = "weights in f32, products in bf16 by autocast" })
+precisions:register("16-mixed", function() return require "perilune.precision.scaled" end,
+  { description = "weights in f32, products in f16 by autocast, scaled losses" })
 
 return precisions
