@@ -14,6 +14,12 @@ function(add_checked name label)
     ENVIRONMENT "${environment}")
 endfunction()
 
+# ---- Fuzzers have a build of their own and nothing else in it.
+if(PL_SANITIZE MATCHES fuzzer)
+  include(cmake/fuzzers.cmake)
+  return()
+endif()
+
 # ---- C units: linked with the engine's objects and, in tests/<accelerator>/, with that device's.
 file(GLOB_RECURSE units CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*_test.c)
 foreach(unit IN LISTS units)
@@ -72,4 +78,6 @@ if(NOT PL_SANITIZE)
   endif()
   add_checked(layout style sh cmake/check_layout.sh)
   add_checked(asan asan sh cmake/sanitized.sh asan ${CMAKE_BINARY_DIR}-asan)
+  add_checked(fuzz "asan;fuzz" sh cmake/fuzzed.sh ${CMAKE_BINARY_DIR}-fuzz ${CMAKE_BINARY_DIR})
+  set_tests_properties(fuzz PROPERTIES SKIP_RETURN_CODE 77)
 endif()
