@@ -282,9 +282,10 @@ static pl_status start_custom(pl_backward *b, node *n, pl_work *work) {
 
 pl_status pl_backward_next(pl_backward *b, pl_work *work, int32_t *state) {
   context *c = context_here();
-  int32_t recording = c->shared.grad;
+  int32_t recording = c->shared.grad, autocast = c->shared.autocast;
   pl_status s = PL_OK;
   c->shared.grad = (b->flags & PL_CREATE_GRAPH) != 0;
+  c->shared.autocast = 0;                  /* a gradient computes in the dtypes of its forward */
   *state = PL_FINISHED;
   while (!s && b->count) {
     node *n = heap_pop(b);
@@ -298,6 +299,7 @@ pl_status pl_backward_next(pl_backward *b, pl_work *work, int32_t *state) {
     finish_node(b, n);
   }
   c->shared.grad = recording;
+  c->shared.autocast = autocast;
   return s;
 }
 

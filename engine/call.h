@@ -1,6 +1,7 @@
 /*
 ** call.h -- one op on its way from pl_apply to a kernel, and the rooms it passes through: unify.c
-** (device and dtypes), launch.c (shapes, kernels), record.c (tape, checks), update.c (in place).
+** (device and dtypes), autocast.c (half or f32 by the row's class), launch.c (shapes, kernels),
+** record.c (tape, checks), update.c (in place).
 */
 #pragma once
 #include "autograd.h"
@@ -35,6 +36,7 @@ pl_status call_check(const call *c);                 /* inputs, attributes, Ctrl
 pl_status call_find_device(call *c);
 pl_status call_bring(call *c, int i, int dtype);     /* x[i] in that dtype, by a recorded cast */
 pl_status call_unify(call *c);                       /* one dtype where the row wants that */
+pl_status call_autocast(call *c);                    /* where autocast is on: its class's dtype */
 pl_status call_infer(call *c);                       /* fills out */
 pl_status call_run(call *c);                         /* fills y: kernel, composite or host */
 pl_status call_run_view(call *c);

@@ -46,7 +46,7 @@ pl_status call_check(const call *c) {
 
 static pl_status apply_call(call *c) {
   pl_status s = call_check(c);
-  if (s || (s = call_find_device(c)) || (s = call_unify(c))) return s;
+  if (s || (s = call_find_device(c)) || (s = call_autocast(c)) || (s = call_unify(c))) return s;
   if (call_flags(c) & PL_VIEW) s = call_run_view(c);
   else if (!(s = call_infer(c))) s = call_run(c);
   if (s) return s;

@@ -134,13 +134,15 @@ pl_status call_run_kernel(call *c, const pl_operand *const *out) {
 static pl_status run_composite(call *c) {
   if (!c->row->info.composite) return PL_EUNSUPPORTED;
   context *here = context_here();
-  int32_t recording = here->shared.grad;
+  int32_t recording = here->shared.grad, autocast = here->shared.autocast;
   if (c->row->grad != grad_via) here->shared.grad = 0;
+  here->shared.autocast = 0;
   tensor *made[PL_MAX_OUT] = { NULL };
   rule r = { .op = &c->row->info, .attrs = c->attrs, .counts = c->counts, .n_in = c->n_x,
              .x = c->x, .y = made };
   c->row->compose(&r, c->n_x > 0 ? c->x[0] : NULL, c->n_x > 1 ? c->x[1] : NULL);
   here->shared.grad = recording;
+  here->shared.autocast = autocast;
   pl_status s = here->rule_status;
   here->rule_status = PL_OK;
   for (int j = 0; !s && j < c->row->info.n_out; j++) c->y[j] = tensor_ref(made[j]);

@@ -48,7 +48,7 @@ typedef struct pl_context {
   int32_t device;        /* where tensors without inputs are made */
   int32_t interrupts;    /* ops fail with PL_EINTERRUPTED at this many signals; 1 at rest */
   int32_t anomaly;       /* check every op's outputs for values that are not finite */
-  int32_t unused;
+  int32_t autocast;      /* half dtype that rows of PL_CAST_LOW run in, 0: none */
   int64_t allocated;     /* bytes this thread has allocated since the binding last set it to 0 */
   int64_t random_calls;  /* random ops since the step began */
 } pl_context;

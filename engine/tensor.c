@@ -24,6 +24,7 @@ storage *storage_ref(storage *s) {
 void storage_unref(storage *s) {
   if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
   pool_give(device_at(s->device), s->buffer, s->bytes);
+  storage_unref(s->low);
   cell_free(s, sizeof *s);
 }
 

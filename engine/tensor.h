@@ -19,6 +19,9 @@ typedef struct storage {
   pl_buffer *buffer;
   int64_t bytes;               /* rounded, as the pool gave it */
   int64_t version;             /* bumped by every update */
+  struct storage *low;         /* a weight's values in the half type `low_dtype`: autocast.c */
+  int64_t low_version;         /* of the values it was made from */
+  int32_t low_dtype;
 } storage;
 
 /* Output number `output` of a node; a leaf that wants a gradient has a node of its own. */

@@ -1,5 +1,5 @@
---- The thread's context: scopes, grad mode, anomaly detection. Every function that changes it
--- restores it, on errors too.
+--- The thread's context: scopes, grad mode, autocast, anomaly detection. Every function that
+-- changes it restores it, on errors too.
 
 local ffi = require "ffi"
 local class = require "perilune.class"
@@ -85,24 +85,57 @@ end
 
 -- ---- modes ----
 
-local function finish_grad(before, ok, ...)
-  state.grad = before
+local function finish_mode(name, before, ok, ...)
+  state[name] = before
   if not ok then error((...), 0) end
   return ...
 end
 
+--- Run f(...) with a field of the engine's context set to value.
+local function with_mode(name, value, f, ...)
+  local before = state[name]
+  state[name] = value
+  return finish_mode(name, before, xpcall(f, errors.handler, ...))
+end
+
 --- Run f(...) without recording gradients.
 function context.no_grad(f, ...)
-  local before = state.grad
-  state.grad = 0
-  return finish_grad(before, xpcall(f, errors.handler, ...))
+  return with_mode("grad", 0, f, ...)
 end
 
 --- Run f(...) recording gradients.
 function context.enable_grad(f, ...)
-  local before = state.grad
-  state.grad = 1
-  return finish_grad(before, xpcall(f, errors.handler, ...))
+  return with_mode("grad", 1, f, ...)
+end
+
+local half_types = { bf16 = C.PL_BF16, f16 = C.PL_F16 }
+
+--- Run f(...) with autocast: products, convolutions and recurrent layers compute in the half type,
+-- losses, sums, softmax, exp, log and pow in f32, other ops in the dtypes they are given. Weights
+-- stay f32 and get f32 gradients; their half values are made once per update. Backward belongs
+-- outside; inside it computes in the dtypes of the forward pass all the same.
+--   pl.autocast(f, ...)          in bf16
+--   pl.autocast("f16", f, ...)   in f16; false: f runs without autocast
+-- @param dtype "bf16", "f16" or false; may be left out
+-- @return what f returns
+-- @raise argument
+function context.autocast(dtype, f, ...)
+  if type(dtype) == "string" or dtype == false then
+    local id = dtype and half_types[dtype] or 0
+    if dtype and id == 0 then
+      errors.raise("argument", ("autocast: '%s' is no half type; use bf16 or f16"):format(dtype),
+        { argument = "dtype" })
+    end
+    return with_mode("autocast", id, f, ...)
+  end
+  return with_mode("autocast", C.PL_BF16, dtype, f, ...)
+end
+
+--- The half type autocast computes in now, nil where it is off.
+function context.autocast_dtype()
+  for name, id in pairs(half_types) do
+    if state.autocast == id then return name end
+  end
 end
 
 --- Whether gradients are recorded now.

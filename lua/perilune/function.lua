@@ -135,7 +135,8 @@ function Function.run_backward(pass, work)
   ctx.needs_input_grad = {}
   for i = 1, n_in do ctx.needs_input_grad[i] = work.needs[i - 1] ~= 0 end
   local grads = wrap_all(work.grads, n_out)
-  local results = { entry.self:backward(ctx, unpack(grads, 1, n_out)) }
+  local results = { context.autocast(false, entry.self.backward, entry.self, ctx,
+    unpack(grads, 1, n_out)) }
   ctx.restored = nil
   fill_handles(class.name_of(entry.self) .. ":backward", handles_out, results, n_in)
   return C.pl_backward_feed(pass, handles_out, n_in)

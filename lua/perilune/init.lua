@@ -16,6 +16,7 @@ local pl = {
   scope = context.scope,
   no_grad = context.no_grad,
   enable_grad = context.enable_grad,
+  autocast = context.autocast,
   detect_anomaly = context.detect_anomaly,
   manual_seed = random.manual_seed,
   initial_seed = random.initial_seed,
