@@ -27,7 +27,9 @@ local function target(path)
   return ("%s.%d.tmp"):format(path, ffi.C.getpid()), true
 end
 
--- Writes, syncs and closes; answers nil and the system's reason where one of them failed.
+-- Writes, syncs and closes; answers nil and the system's reason where one of them failed. Never
+-- compiled: where a compiled flush fails, LuaJIT leaves its trace and flushes again, and the C
+-- library, which has dropped what it could not write, calls that second flush a success.
 local function write_all(file, text)
   local ok, reason = file:write(text)
   if ok then ok, reason = file:flush() end
@@ -37,6 +39,7 @@ local function write_all(file, text)
   if not ok then return nil, reason end
   return closed, close_reason
 end
+jit.off(write_all)
 
 --- Write a whole file, or leave everything as it was.
 -- @param path where; its directory must exist

@@ -3,6 +3,7 @@
 -- are called without pcall: the handler notes which one is running, and the run's error handler
 -- reads it.
 
+local check = require "perilune.check"
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local suggest = require "perilune.suggest"
@@ -61,7 +62,7 @@ function CallbackHandler:add_callback(callback)
   if class.is_class(callback) then callback = callback() end
   if type(callback) ~= "table" then
     errors.raise("argument", ("a callback must be a class, an instance or a table of functions, "
-      .. "got a %s"):format(type(callback)), { argument = "callbacks" })
+      .. "got %s"):format(check.describe(callback)), { argument = "callbacks" })
   end
   check_hooks(self, callback)
   self.callbacks[#self.callbacks + 1] = callback

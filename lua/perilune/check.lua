@@ -12,6 +12,8 @@ local type, ipairs, pairs, select = type, ipairs, pairs, select
 
 local check = {}
 
+local SHOWN_NAMES = 12 -- of the options, in an error
+
 -- checked table -> the class or schema that it was checked for
 local checked_for = setmetatable({}, { __mode = "k" })
 -- options list -> its normalised entries
@@ -31,6 +33,14 @@ local function is_integer(value)
   return type(value) == "number" and value % 1 == 0 and value - value == 0
 end
 
+-- Keys 1 to n and no others: names and what follows a nil would be passed over in silence.
+local function is_list(value)
+  if not is_plain_table(value) then return false end
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  return count == #value
+end
+
 local function is_callable(value)
   if type(value) == "function" then return true end
   local meta = type(value) == "table" and getmetatable(value) or nil
@@ -42,7 +52,7 @@ local tests = {
   number = function(value) return type(value) == "number" and value == value end,
   integer = is_integer,
   table = function(value) return type(value) == "table" end,
-  list = is_plain_table,
+  list = is_list,
   tensor = check.is_tensor,
   callable = is_callable,
 }
@@ -106,6 +116,16 @@ function check.describe(value)
   return article(class.name_of(value))
 end
 
+-- The same, of a plain table that is no list: what keeps it from being one.
+local function describe_given(value)
+  if not is_plain_table(value) or is_list(value) then return check.describe(value) end
+  local key = suggest.keys(value)[1]
+  if key then return ("a table with the key '%s'"):format(key) end
+  local first = 1
+  while value[first] ~= nil do first = first + 1 end
+  return ("a list with nil at %d"):format(first)
+end
+
 local function one_of(value, choices)
   for _, choice in ipairs(choices) do
     if value == choice then return true end
@@ -125,8 +145,12 @@ local function check_value(label, entry, value)
   if acceptable(entry, value) then return end
   local hint = ""
   if entry.choices and type(value) == "string" then hint = suggest.hint(value, entry.choices) end
+  -- Options that are tables of a form show it.
+  if entry.type == "table" and entry.doc and entry.doc:find("{", 1, true) then
+    hint = (" (%s)"):format(entry.doc)
+  end
   errors.raise("argument", ("%s: '%s' must be %s, got %s%s"):format(label, entry.name,
-    expected_text(entry), check.describe(value), hint), { argument = entry.name })
+    expected_text(entry), describe_given(value), hint), { argument = entry.name })
 end
 
 local function normalise(entry)
@@ -193,6 +217,7 @@ end
 -- always where that value is no table, else when it names an option.
 local function is_named_form(argument, entries, first)
   if not is_plain_table(argument) then return false end
+  if next(argument) == nil and (not first or first.type ~= "list") then return true end
   if not first or not takes_table(first.type) then return true end
   for _, entry in ipairs(entries) do
     if argument[entry.name] ~= nil then return true end
@@ -234,6 +259,12 @@ local function by_name(label, entries, n, ...)
   return given
 end
 
+local function names_text(names)
+  if #names == 0 then return "no options" end
+  local shown = table.concat(names, ", ", 1, math.min(#names, SHOWN_NAMES))
+  return #names > SHOWN_NAMES and shown .. ", ..." or shown
+end
+
 local function refuse_unknown(label, entries, given)
   local known, unknown = {}, {}
   for i, entry in ipairs(entries) do known[i], known[entry.name] = entry.name, true end
@@ -247,8 +278,10 @@ local function refuse_unknown(label, entries, given)
     errors.raise("argument", ("%s: the options table has a value without a name at %s; the call"
       .. " is %s"):format(label, name, call_form(label, required_entries(entries))))
   end
-  errors.raise("argument", ("%s: unknown option '%s'%s"):format(label, name,
-    suggest.hint(name, known)), { argument = name })
+  local hint = suggest.hint(name, known)
+  if hint == "" then hint = "; it takes " .. names_text(known) end
+  errors.raise("argument", ("%s: unknown option '%s'%s"):format(label, name, hint),
+    { argument = name })
 end
 
 local function copy(value)

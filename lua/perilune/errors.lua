@@ -77,9 +77,13 @@ function errors.is(e)
   return getmetatable(e) == Error
 end
 
+-- The last two folders of ours: "lua/perilune/" in the tree, "5.1/perilune/" installed.
+local home_tail = home:match("[^/\\]+[/\\][^/\\]+[/\\]$")
+
 --- Whether a position that Lua wrote is in a file of ours; Lua shortens long paths to "...end".
 local function is_internal_position(where)
-  return errors.is_internal("@" .. where) or where:find("^%.%.%..*lua/perilune/") ~= nil
+  return errors.is_internal("@" .. where)
+    or (where:sub(1, 3) == "..." and where:find(home_tail, 1, true) ~= nil)
 end
 
 --- Turn a caught value into an error of ours; ours pass through with their first traceback.

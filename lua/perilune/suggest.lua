@@ -1,5 +1,6 @@
---- Did you mean: finds the known name that a misspelt one was most likely meant to be.
--- One distance (edits and swaps of neighbours) serves options, hooks, globals and fields alike.
+--- Did you mean: finds the known name that a misspelt one was most likely meant to be, by one
+-- distance (edits and swaps of neighbours) or as a part of it, for options, hooks, globals and
+-- fields alike.
 
 local suggest = {}
 
@@ -23,12 +24,21 @@ local function distance(a, b)
   return last[#b]
 end
 
---- The candidate nearest to a name, or nil when none is near enough to be a slip of the pen.
--- @param name the unknown name
--- @param candidates list of known names; ties go to the alphabetically first
--- @return string or nil
-function suggest.closest(name, candidates)
-  name = tostring(name)
+-- The shortest candidate that goes on where the name ends, or ends in it behind a "_".
+local function longer(name, candidates)
+  local best
+  if #name < 4 then return nil end
+  for i = 1, #candidates do
+    local candidate = candidates[i]
+    if type(candidate) == "string" and (candidate:sub(1, #name) == name
+      or candidate:sub(-#name - 1) == "_" .. name) and not (best and #best <= #candidate) then
+      best = candidate
+    end
+  end
+  return best
+end
+
+local function nearest(name, candidates)
   local best, best_distance
   local limit = math.max(1, math.floor(#name / 3))
   for i = 1, #candidates do
@@ -42,6 +52,16 @@ function suggest.closest(name, candidates)
     end
   end
   return best
+end
+
+--- The candidate that a name was most likely meant to be: the nearest, if it is near enough to be a
+-- slip of the pen, else one of which the name is the beginning or the last word.
+-- @param name the unknown name
+-- @param candidates list of known names; ties go to the alphabetically first
+-- @return string or nil
+function suggest.closest(name, candidates)
+  name = tostring(name)
+  return nearest(name, candidates) or longer(name, candidates)
 end
 
 --- The tail of an error sentence: " (did you mean 'bias'?)" or "".

@@ -38,7 +38,11 @@ Trainer.events = options.events
 function Trainer:init(o)
   o = Trainer:check(o)
   self.model, self.loss_func = o.model, o.loss_func
-  self.optimizer = OptimizerList.of(o.optimizer)
+  if class.is_class(o.model) then
+    errors.raise("argument", ("Trainer: 'model' is the class %s; give a model made of it"):format(
+      class.name_of(o.model)), { argument = "model" })
+  end
+  self.optimizer = OptimizerList.of(o.optimizer or nil)
   self.run_history = o.run_history or InMemoryRunHistory()
   self.quiet, self.detect_anomaly = o.quiet, o.detect_anomaly
   self.root_dir = o.root_dir or nil
@@ -239,8 +243,9 @@ local function eval_batches(self, loader, one_step)
   scope:close()
 end
 
-local function no_batch()
-  errors.raise("argument", "the loader gave no batch: is the dataset empty?")
+local function no_batch(name)
+  errors.raise("argument", ("the loader of %s gave no batch: is the dataset empty, or "
+    .. "smaller than a batch with drop_last?"):format(name))
 end
 
 local function train_epoch(self)
@@ -252,7 +257,7 @@ local function train_epoch(self)
   train_batches(self, self.train_dataloader, resume.lay_over(self, true))
   saving.seed_epoch(self, 2)
   local any = self.train_measures:record(self.run_history, "train_%s_epoch", "train_", {})
-  if not any and not self.has_stopped then no_batch() end
+  if not any and not self.has_stopped then no_batch("train_dataset") end
   self:phase("train_epoch_end")
 end
 
@@ -270,7 +275,7 @@ local function evaluate_set(self, set, how, results)
   self:phase("eval_epoch_start", how.is_intermediate)
   context.no_grad(eval_batches, self, self.eval_dataloader, eval_step)
   if not self.eval_measures:record(self.run_history, how.losses, how.prefix, results) then
-    no_batch()
+    no_batch(set.name and ("the evaluation set '%s'"):format(set.name) or "the evaluation")
   end
   self:phase("eval_epoch_end", how.is_intermediate)
   self.saved_modes = modes.restore(self.saved_modes)
@@ -375,11 +380,19 @@ local function prediction(self, o)
   return self.predictions and self.predictions:all()
 end
 
+local function options_of(self, method, ...)
+  if not class.is_instance(self, Trainer) then
+    errors.raise("argument", ("%s is a method: write trainer:%s{ ... }, with a colon"):format(
+      method, method))
+  end
+  return check.call(options[method], "Trainer:" .. method, ...)
+end
+
 --- Train the model; trainer/options.lua says what it takes.
 -- @return the run history
 -- @raise what went wrong, after on_exception and teardown
 function Trainer:train(...)
-  return run(self, training, check.call(options.train, "Trainer:train", ...))
+  return run(self, training, options_of(self, "train", ...))
 end
 
 --- Train one update at a time: `for batch, output in trainer:steps{ train_dataset = ... } do`. It
@@ -389,7 +402,7 @@ end
 -- @return what a `for` loop takes
 function Trainer:steps(...)
   if select("#", ...) == 0 then return stepping.continue(self) end
-  return stepping.start(self, run, training, check.call(options.train, "Trainer:steps", ...))
+  return stepping.start(self, run, training, options_of(self, "steps", ...))
 end
 
 local function train_updates(self)
@@ -411,14 +424,14 @@ end
 -- are.
 -- @return { evaluation_loss =, evaluation_<metric> =, ... }, which the run history holds as well
 function Trainer:evaluate(...)
-  return run(self, evaluation, check.call(options.evaluate, "Trainer:evaluate", ...))
+  return run(self, evaluation, options_of(self, "evaluate", ...))
 end
 
 --- What the model gives for a dataset.
 -- @return the outputs of all samples, joined along the first dimension; with concatenate = false a
 --   list with one entry per batch; nil with return_predictions = false
 function Trainer:predict(...)
-  return run(self, prediction, check.call(options.predict, "Trainer:predict", ...))
+  return run(self, prediction, options_of(self, "predict", ...))
 end
 
 return Trainer

@@ -356,7 +356,7 @@ describe("training states", function()
       pl.manual_seed(4)
       local trainer = small{ callbacks = { saver{ [2] = true } } }
       trainer:train{ train_dataset = Stream(), num_epochs = 2, per_device_batch_size = 4,
-        train_dataloader_kwargs = { shuffle = false }, resume_from = from }
+        resume_from = from }
       return trainer.model.weight:totable()
     end
     local expected = run()

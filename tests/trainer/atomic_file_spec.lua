@@ -61,6 +61,13 @@ describe("atomic_file", function()
     assert.truthy(err.message:find("/dev/full: No space left on device", 1, true))
   end)
 
+  it("sees a full disk where LuaJIT has compiled it", function()
+    for _ = 1, 400 do atomic_file.write("/dev/null", "x") end
+    for _ = 1, 5 do
+      assert.is_false((pcall(atomic_file.write, "/dev/full", ("x"):rep(100))))
+    end
+  end)
+
   it("checks a place beforehand", function()
     atomic_file.check(path)
     assert.are.same({}, entries())

@@ -61,7 +61,7 @@ describe("CallbackHandler", function()
     assert.truthy(attempt(class("Derived", Base)):find("^Derived defines unknown hook"))
     assert.truthy(attempt({ on_stert = print }):find("did you mean 'on_start'", 1, true))
     assert.truthy(attempt({ on_start = 3 }):find("must be a function, got a number", 1, true))
-    assert.truthy(attempt("bar"):find("got a string", 1, true))
+    assert.truthy(attempt("bar"):find("got 'bar'", 1, true))
     assert.are.equal(0, #handler.callbacks)
   end)
 

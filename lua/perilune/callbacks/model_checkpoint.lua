@@ -101,7 +101,10 @@ end
 
 local function save(self, trainer)
   if self.save_last then keep_last(self, trainer) end
-  if self.metric and not self.metric:is_there(trainer) then return end
+  if self.metric and not self.metric:is_there(trainer) then
+    self.has_missed = true
+    return
+  end
   local entry =
     { name = name_of(self, trainer), value = self.metric and self.metric:value(trainer) }
   forget(self, entry.name)
@@ -126,6 +129,13 @@ function ModelCheckpoint:on_training_run_start(trainer)
   self.every:start()
 end
 
+-- A metric that never was is a slip of the pen: said after the first epoch where every epoch is
+-- evaluated, else when the run ends.
+local function check_metric(self, trainer)
+  if self.has_missed and self.metric then self.metric:value(trainer) end
+  self.has_missed = false
+end
+
 function ModelCheckpoint:on_optimizer_step_end(trainer)
   if self.every:due("updates", trainer.update) then save(self, trainer) end
 end
@@ -137,6 +147,11 @@ end
 
 function ModelCheckpoint:on_training_run_epoch_end(trainer)
   if self.every:due("epochs", trainer.run_history.current_epoch) then save(self, trainer) end
+  if not trainer.eval_interval then check_metric(self, trainer) end
+end
+
+function ModelCheckpoint:on_training_run_end(trainer)
+  check_metric(self, trainer)
 end
 
 function ModelCheckpoint:state_dict()

@@ -4,6 +4,7 @@
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local positions = require "perilune.data.positions"
+local Sampler = require "perilune.data.sampler"
 
 local BatchSampler = class("BatchSampler")
 
@@ -28,7 +29,8 @@ local function cut(self, seed, epoch)
   local n, batches, batch_size = self.sampler:size(), self:size(), self.batch_size
   local plan = { n = n, batches = batches, max_rows = batch_size,
     positions = positions.new(n), ends = positions.new(batches) }
-  self.sampler:fill(plan.positions, seed, epoch)
+  local fill = self.sampler.fill or Sampler.fill
+  fill(self.sampler, plan.positions, seed, epoch)
   for b = 1, batches do plan.ends[b - 1] = math.min(b * batch_size, n) end
   return plan
 end

@@ -2,6 +2,7 @@
 -- source and nobody asks for a collate function, C makes them; else `get` is asked in Lua. The
 -- order depends on (seed, epoch) alone.
 
+local check = require "perilune.check"
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local random = require "perilune.random"
@@ -42,6 +43,17 @@ local function check_dataset(dataset)
   if not (dataset.size and dataset.get) then
     refuse("a dataset has size() and get(i), or iterate()")
   end
+  local size = dataset:size()
+  if type(size) ~= "number" or size % 1 ~= 0 or size < 0 then
+    refuse(("the dataset's size() must be an integer >= 0, got %s"):format(check.describe(size)))
+  end
+end
+
+local function check_sampler(sampler)
+  if sampler and not (sampler.size and (sampler.fill or sampler.iterate)) then
+    refuse("a sampler has size() and iterate(epoch); for a list of positions there are Subset and "
+      .. "SubsetRandomSampler")
+  end
 end
 
 local function check_combination(o)
@@ -66,6 +78,7 @@ end
 function DataLoader:init(o)
   o = DataLoader:check(o)
   check_dataset(o.dataset)
+  check_sampler(o.sampler)
   check_combination(o)
   self.dataset, self.batch_size, self.drop_last = o.dataset, o.batch_size or 1, o.drop_last
   self.collate_fn, self.seed, self.prefetch = o.collate_fn or nil, o.seed or nil, o.prefetch

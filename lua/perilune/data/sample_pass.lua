@@ -18,12 +18,23 @@ local function as_sample(value, ...)
   return { value, ... }
 end
 
+-- What collate_fn gave, as a batch.
 local function as_batch(value, ...)
+  if value == nil then
+    errors.raise("user", "collate_fn returned nothing; it returns a batch: values, or one table of "
+      .. "named fields", { argument = "collate_fn" })
+  end
   return batch.make(as_sample(value, ...))
 end
 
 local function make_batch(loader, samples)
-  return as_batch((loader.collate_fn or collate)(samples))
+  if loader.collate_fn then return as_batch(loader.collate_fn(samples)) end
+  return batch.make(collate(samples))
+end
+
+local function nothing(i)
+  errors.raise("user", ("the dataset's get(%d) returned nothing; it returns values, or one table "
+    .. "of named fields"):format(i), { argument = "dataset" })
 end
 
 -- Position number `at` of the plan, from 1.
@@ -56,7 +67,9 @@ function sample_pass.make(loader, positions, seed, epoch)
   local samples = {}
   for k, i in ipairs(positions) do
     draws.begin_sample(seed, epoch, i)
-    samples[k] = as_sample(loader.dataset:get(i))
+    local sample = as_sample(loader.dataset:get(i))
+    if next(sample) == nil then nothing(i) end
+    samples[k] = sample
   end
   draws.end_samples()
   return make_batch(loader, samples)

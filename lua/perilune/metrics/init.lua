@@ -18,13 +18,26 @@ local function check_methods(metric)
   end
 end
 
+local function snake_case(name)
+  return name:gsub("(%l)(%u)", "%1_%2"):lower()
+end
+
 local function camel_case(name)
   return (name:gsub("^%l", string.upper):gsub("_(%w)", string.upper))
 end
 
+-- Names are spelt as metrics are recorded: "accuracy", not "Accuracy".
+local function refuse_name(name, err)
+  local meant = tostring(err):match("did you mean '(%w+)'")
+  errors.raise("argument", ("there is no metric '%s'%s"):format(name,
+    meant and (" (did you mean '%s'?)"):format(snake_case(meant)) or ""), { argument = "metrics" })
+end
+
 local function make_one(metric)
   if type(metric) == "string" then
-    metric = metrics[camel_case(metric)]()
+    local found, made = pcall(function() return metrics[camel_case(metric)] end)
+    if not found then refuse_name(metric, made) end
+    metric = made()
   elseif class.is_class(metric) then
     metric = metric()
   elseif type(metric) ~= "table" then

@@ -84,7 +84,7 @@ end
 function Optimizer:add_param_group(group)
   local position = #self.param_groups + 1
   local label = position == 1 and self.name or ("%s: group %d"):format(self.name, position)
-  check.value(label, "group", group, { type = "list" })
+  check.value(label, "group", group, { type = "table" })
   group = checked_group(self, label, group)
   if #group.params == 0 then
     errors.raise("argument", label .. ": got an empty list of parameters", { argument = "params" })

@@ -155,7 +155,7 @@ function SchedulerBase:create_scheduler_fn(options)
       "create_scheduler_fn: call it with a colon, Class:create_scheduler_fn{ option = value }")
   end
   local given = options or {}
-  check.value(self.name .. ":create_scheduler_fn", "options", given, { type = "list" })
+  check.value(self.name .. ":create_scheduler_fn", "options", given, { type = "table" })
   return function(optimizer, run)
     local resolved = self:resolve_options(given, run)
     resolved.optimizer = optimizer

@@ -31,6 +31,9 @@ local function check_output(output)
     or type(output.batch_size) ~= "number" then
     errors.raise("user", "calculate_train_batch_loss and calculate_eval_batch_loss must return "
       .. "{ loss = a tensor, model_outputs = anything, batch_size = a number }")
+  elseif output.loss:numel() ~= 1 then
+    errors.raise("shape", ("the loss of a batch must be one number, got a tensor of shape %s; "
+      .. ":mean() or :sum() makes it one"):format(table.concat(output.loss.shape, "x")))
   end
 end
 

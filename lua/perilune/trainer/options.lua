@@ -66,6 +66,8 @@ options.train = {
   { "reset_run_history", true, doc = "false: epochs and updates go on from the last call" },
 }
 
+options.steps = options.train
+
 options.evaluate = {
   { "dataset", type = "table", required = true,
     doc = "what to evaluate on; several as { { \"name\", dataset }, ... }" },

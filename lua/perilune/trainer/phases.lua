@@ -2,10 +2,12 @@
 -- calls `Trainer.<phase>(self, ...)` for what it did. Those named create_, calculate_ and get_
 -- answer values; the others act. trainer.lua says when each is called.
 
+local check = require "perilune.check"
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local gradients = require "perilune.trainer.gradients"
 local TrainerState = require "perilune.state.trainer_state"
+local is_tensor = require("perilune.tensor").is_tensor
 
 local TrainerPhases = class("TrainerPhases", TrainerState)
 
@@ -22,7 +24,7 @@ end
 local function create_dataloader(self, dataset, defaults, kwargs)
   local merged = { collate_fn = self.collate_fn }
   for name, value in next, defaults do merged[name] = value end
-  if kwargs.sampler then merged.shuffle = nil end
+  if kwargs.sampler or kwargs.batch_sampler or dataset.iterate then merged.shuffle = nil end
   for name, value in next, kwargs do merged[name] = value end
   return require("perilune.data").DataLoader(dataset, merged)
 end
@@ -51,9 +53,20 @@ end
 
 --- Make the object whose `step()` follows every update; nil for none.
 function TrainerPhases:create_scheduler()
-  if self.create_scheduler_fn then
-    return self.create_scheduler_fn(self.optimizer, self.run_config)
+  local make = self.create_scheduler_fn
+  if not make then return nil end
+  if class.is_class(make) and make.create_scheduler_fn then
+    local name = class.name_of(make)
+    errors.raise("argument", ("create_scheduler_fn is the class %s; give %s:create_scheduler_fn{ "
+      .. "... }"):format(name, name), { argument = "create_scheduler_fn" })
   end
+  local scheduler = make(self.optimizer, self.run_config)
+  if scheduler ~= nil and (type(scheduler) ~= "table"
+    or not (scheduler.step or scheduler.step_update)) then
+    errors.raise("argument", ("create_scheduler_fn must return an object with step(), got %s")
+      :format(check.describe(scheduler)), { argument = "create_scheduler_fn" })
+  end
+  return scheduler
 end
 
 local function calculate_batch_loss(self, batch)
@@ -62,6 +75,11 @@ local function calculate_batch_loss(self, batch)
       .. "calculate_train_batch_loss and calculate_eval_batch_loss", { argument = "loss_func" })
   end
   local inputs = batch[1]
+  if not is_tensor(inputs) then
+    errors.raise("user", ("the first value of a batch must be a tensor, got %s; override "
+      .. "calculate_train_batch_loss and calculate_eval_batch_loss for other batches"):format(
+      check.describe(inputs)))
+  end
   local outputs = self.model(inputs)
   local loss = self.loss_func(outputs, batch[2])
   return { loss = loss, model_outputs = outputs, batch_size = inputs:size(1) }

@@ -25,6 +25,11 @@ local function is_list_of_sets(value)
   return type(first) == "table" and getmetatable(first) == nil and type(first[1]) == "string"
 end
 
+-- A plain table that gives no samples can only be meant as a list of sets.
+local function is_meant_as_list(value)
+  return getmetatable(value) == nil and not (value.get or value.iterate)
+end
+
 local function check_set(entry, name)
   if type(entry) ~= "table" or type(entry[1]) ~= "string" or type(entry[2]) ~= "table" then
     errors.raise("argument", ("%s: several evaluation sets are a list of a name and a dataset each,"
@@ -36,9 +41,11 @@ end
 -- sole one has no name.
 local function make_eval_sets(self, given, batch_size, kwargs, limit, option)
   local sets = {}
-  local entries = is_list_of_sets(given) and given or { { false, given } }
+  local is_list = is_list_of_sets(given) or is_meant_as_list(given)
+  local entries = is_list and given or { { false, given } }
+  if is_list and not entries[1] then check_set(false, option) end
   for i, entry in ipairs(entries) do
-    if entry[1] ~= false then check_set(entry, option) end
+    if is_list then check_set(entry, option) end
     self.eval_dataset = entry[2]
     local loader = self:create_eval_dataloader(batch_size, kwargs)
     loader = limits.sliced(loader, limit, "limit_eval_batches")

@@ -33,12 +33,20 @@ local function complain(what, err)
   io.stderr:write(("perilune: %s failed as well: %s\n"):format(what, tostring(err)))
 end
 
--- Every callback hears of the error, whatever the others do with it.
-local function tell_exception(self, err)
-  for _, hook in ipairs(self.callback_handler.hooks.on_exception or {}) do
-    local ok, again = pcall(hook.call, hook.callback, self, err)
-    if not ok then complain(CallbackHandler.name_of(hook.callback) .. ":on_exception", again) end
+-- Every callback hears of the error and of the teardown, whatever the others do.
+-- @return the first error of a hook
+local function tell_all(self, event, handler, err)
+  local handled, first = self.callback_handler, nil
+  for _, hook in ipairs(handled.hooks[event] or {}) do
+    handled.running = hook
+    local ok, problem = xpcall(hook.call, handler, hook.callback, self, err)
+    if not ok and (err or first) then
+      complain(CallbackHandler.name_of(hook.callback) .. ":" .. event, problem)
+    end
+    first = first or (not ok and problem or nil)
   end
+  handled.running = nil
+  return first
 end
 
 local function set_up(self)
@@ -67,7 +75,7 @@ local function tear_down(self)
   if self.saved_prefix then self.run_history:set_metric_name_prefix(self.saved_prefix) end
   self.saved_prefix, self.predictions = nil, nil
   self.callback_handler.running = nil
-  self:phase("teardown")
+  self:teardown()
 end
 
 -- A run is over when what it saved is on the disk.
@@ -80,9 +88,10 @@ end
 -- Whatever fails, all the rest is done; answers the first error.
 local function finish(self, handler)
   local torn, problem = xpcall(tear_down, handler, self)
+  local told = tell_all(self, "on_teardown", handler)
   local saved, another = xpcall(saving.finish, handler, self)
   engine.C.pl_interrupt_watch(0)
-  return not torn and problem or not saved and another or nil
+  return not torn and problem or told or not saved and another or nil
 end
 
 --- Run `body(trainer, options)` as a run of `trainer`.
@@ -99,7 +108,7 @@ return function(self, body, options)
   local function handler(err) return describe_error(self, err) end
   set_up(self)
   local ok, result = xpcall(run_and_save, handler, self, body, options)
-  if not ok then tell_exception(self, result) end
+  if not ok then tell_all(self, "on_exception", errors.handler, result) end
   local problem = finish(self, handler)
   if problem and ok then
     ok, result = false, problem
