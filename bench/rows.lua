@@ -13,11 +13,12 @@ local function row(name, unit, limit_of, limit, measure)
     { name = name, unit = unit, limit_of = limit_of, limit = limit, measure = measure }
 end
 
-local function step(threads) return { "mlp_step.lua", threads, threads = threads } end
+local function worker(file, threads) return { file, threads, threads = threads } end
 
-local function mlp_step(threads)
+--- A training step of `name`, ours and the peer's.
+local function step(name, threads)
   return function(runner)
-    return runner:pair("mlp_step", step(threads), { "mlp_step.py", threads, threads = threads })
+    return runner:pair(name, worker(name .. ".lua", threads), worker(name .. ".py", threads))
   end
 end
 
@@ -40,24 +41,28 @@ local function against_quick_start(name, peer_name, ours)
   return function(runner) return runner:pair(name, ours, quick_start(runner), peer_name) end
 end
 
-row("mlp_step_1t", "us", "ratio", 4, mlp_step(1))
+row("mlp_step_1t", "us", "ratio", 4, step("mlp_step", 1))
 
 --- A share of the peak, the larger of those measured before and after.
 row("mlp_peak_1t", "fraction", "least", { avx512 = 0.5, avx2 = 0.6 }, function(runner)
-  local ours, _, why = runner:pair("mlp_step", step(1))
+  local ours, _, why = runner:pair("mlp_step", worker("mlp_step.lua", 1))
   if not ours then return nil, nil, why end
   local peak = math.max(runner:peak().fma_1t, runner:measure_peak().fma_1t) * 1e9
   return { median = MLP_FLOP / ours.median / peak, spread = ours.spread }
 end)
 
-row("mlp_step_2t", "us", "ratio", 7, mlp_step(2))
+row("mlp_step_2t", "us", "ratio", 7, step("mlp_step", 2))
 
 row("mlp_scaling", "fraction", "least", 1.3, function(runner)
-  local one, _, why = runner:pair("mlp_step", step(1))
-  local two = runner:pair("mlp_step", step(2))
+  local one, _, why = runner:pair("mlp_step", worker("mlp_step.lua", 1))
+  local two = runner:pair("mlp_step", worker("mlp_step.lua", 2))
   if not (one and two) then return nil, nil, why end
   return { median = one.median / two.median, spread = math.max(one.spread, two.spread) }
 end)
+
+row("convnet_step_1t", "ms", "ratio", 1, step("convnet_step", 1))
+row("convnet_step_2t", "ms", "ratio", 1.15, step("convnet_step", 2))
+row("lstm_step_1t", "ms", "ratio", 1.2, step("lstm_step", 1))
 
 row("epoch_over_bare", "fraction", "most", 1.25, function(runner)
   return runner:pair("epoch_over_bare", epoch)

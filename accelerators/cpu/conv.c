@@ -1,132 +1,184 @@
 /*
-** conv.c -- convolutions as products: windows of the large side become columns (k x positions),
-** a block of them at a time, and gemm.h does the rest. "Large" is what conv2d reads and
-** conv_transpose2d writes, "small" the other side. Rows of positions are counted through all
-** images, so a block may hold several small ones. Blocks follow from the shape alone.
-** Groups with one large channel (depthwise) are computed directly.
+** conv.c -- convolutions as products. What the windows meet becomes columns (channels and taps x
+** positions), a block of positions and as many channels at a time as stay in L2, and gemm.h does
+** the rest. Where windows move down by one row, taps above each other meet the same rows, so
+** "tall" columns hold them once and there is a product per tap row, each beginning further down.
+** conv_transpose2d is conv2d with the weight turned round, once for every phase of its stride.
+** Groups with few channels (depthwise) are computed directly. Blocks follow from the shape alone.
 */
 #include "cpu.h"
 #include "gemm.h"
 #include "real.h"
-#include <string.h>
 
 enum {
-  COLUMNS_BYTES = 256 * 1024,   /* of columns in a block: within L2 beside the other operand */
-  PARTS = 8,                    /* sums a weight's gradient is made of at most */
-  DIRECT = 4,                   /* small channels of a group that has one large channel */
+  BLOCK_BYTES = 384 * 1024,   /* of columns, and of results, in a block: both within L2 */
+  POSITIONS = 1024,           /* in a block at most */
+  FEW_POSITIONS = 64,         /* fewer are not worth a block */
+  TALL_POSITIONS = 128,       /* tall columns end with the image: a vector in part at each end */
+  TALL_ROWS = 32,             /* of columns in one product: fewer spend it on the result */
+  TASKS = 8,                  /* wanted, where the shape has so many */
+  SPARE = 64,                 /* elements behind the columns, where the last row may end */
+  DIRECT = 4,                 /* pairs of channels in a group that is computed directly */
 };
+
+/* One of the two dimensions, seen from the result. */
+typedef struct axis {
+  int64_t size;                      /* of the side that is read */
+  int64_t positions, taps;
+  int64_t from, stride, apart;       /* tap t at position i meets i * stride + from + t * apart */
+  int64_t weight, weight_step;       /* and lies at weight + t * weight_step in the kernel */
+  int64_t out_size, out, out_step;   /* position i lies at out + i * out_step of the other side */
+} axis;
 
 typedef struct conv {
   int32_t dtype;
   int64_t size;                      /* bytes of an element */
-  int64_t images, groups, ic, oc;    /* channels of a group: large side, small side */
-  int64_t h, w, oh, ow;              /* the large side, the small side */
-  int64_t kh, kw, sh, sw, ph, pw, dh, dw;
-  int64_t k;                         /* ic kh kw */
-  int64_t rows;                      /* images oh */
-  int64_t block;                     /* rows in a block */
-  char *large, *small, *weight;
+  int64_t images, groups, ic, oc;    /* channels of a group: of the side read, of the other */
+  axis y, x;
+  char *in, *out, *weight;
   const char *bias;
-  int64_t blocks, parts, per_task, pieces;
-  char *shared;                      /* parts of the weight's gradient but the first */
-  char *own;                         /* scratch of worker 0; the next ones follow */
-  size_t own_bytes, columns_bytes, block_bytes;
-  size_t gemm_bytes;
+  int64_t kernel_h, kernel_w;
+  int64_t weight_in, weight_out;     /* elements between channels */
+  const char *prepared;              /* the weight as the products want it: [group][oc][k] */
+  bool tall;
+  int64_t k;                         /* ic taps */
+  int64_t k_channel, k_row;          /* steps along k from channel to channel, from ky to ky */
+  int64_t block, span;               /* rows in a block, rows that one may not cross */
+  int64_t in_span, blocks;           /* blocks in a span, and in all */
+  int64_t chunk, chunks;             /* channels in the columns at a time */
+  int64_t parts;                     /* sums that a weight's gradient is made of */
+  char *shared, *own;                /* of all workers; of worker 0, the next ones follow */
+  size_t own_bytes, columns_bytes, block_bytes, gemm_bytes;
 } conv;
 
-static void conv_sides(conv *c, const pl_operand *large, const pl_operand *small,
-                       const pl_operand *weight, int64_t groups) {
-  int r = large->rank;
-  *c = (conv){ .dtype = large->dtype, .size = dtype_size(large->dtype),
-               .images = r == 4 ? large->sizes[0] : 1, .groups = groups,
-               .ic = weight->sizes[1], .oc = weight->sizes[0] / groups,
-               .h = large->sizes[r - 2], .w = large->sizes[r - 1],
-               .oh = small->sizes[r - 2], .ow = small->sizes[r - 1],
-               .kh = weight->sizes[2], .kw = weight->sizes[3],
-               .large = operand_data(large), .small = operand_data(small),
-               .weight = operand_data(weight) };
-  c->k = c->ic * c->kh * c->kw;
-  c->rows = c->images * c->oh;
-  int64_t fits = COLUMNS_BYTES / max_i64(1, c->k * c->ow * c->size);
-  c->block = max_i64(1, min_i64(c->rows, fits));
+static axis axis_of(int64_t size, int64_t positions, int64_t kernel, int64_t stride,
+                    int64_t padding, int64_t dilation) {
+  return (axis){ .size = size, .positions = positions, .taps = kernel, .from = -padding,
+                 .stride = stride, .apart = dilation, .weight_step = 1, .out_size = positions,
+                 .out_step = 1 };
 }
 
-static void conv_window(conv *c, const pl_sizes *stride, const pl_sizes *padding,
-                        const pl_sizes *dilation) {
-  c->sh = pl_sizes_at(stride, 0), c->sw = pl_sizes_at(stride, 1);
-  c->ph = pl_sizes_at(padding, 0), c->pw = pl_sizes_at(padding, 1);
-  c->dh = pl_sizes_at(dilation, 0), c->dw = pl_sizes_at(dilation, 1);
+/* Positions phase, phase + stride .. of a transpose's result: the taps that meet them, from the
+** last to the first, since they meet ever later elements that way. */
+static axis axis_phase(int64_t size, int64_t out_size, int64_t kernel, int64_t stride,
+                       int64_t padding, int64_t dilation, int64_t phase) {
+  axis a = { .size = size, .stride = 1, .apart = 1, .out_size = out_size, .out = phase,
+             .out_step = stride };
+  a.positions = max_i64(0, (out_size - phase + stride - 1) / stride);
+  for (int64_t tap = kernel - 1; tap >= 0; tap--) {
+    int64_t at = phase + padding - tap * dilation;
+    if (at % stride) continue;
+    if (a.taps == 0) a.weight = tap, a.from = at / stride;
+    if (a.taps == 1) a.weight_step = tap - a.weight, a.apart = at / stride - a.from;
+    a.taps++;
+  }
+  return a;
 }
 
-static bool conv_is_direct(const conv *c) { return c->ic == 1 && c->oc <= DIRECT && c->groups > 1; }
-
-/* What a tap reads at position i of an axis is i * stride + from; inside for begin <= i < end. */
+/* Positions begin <= i < end of a tap lie inside; it meets i * stride + from. */
 typedef struct reach { int64_t from, begin, end; } reach;
 
-static reach reach_of(int64_t tap, int64_t stride, int64_t padding, int64_t dilation, int64_t size,
-                      int64_t positions) {
-  reach r = { .from = tap * dilation - padding };
-  r.begin = r.from >= 0 ? 0 : min_i64(positions, (-r.from + stride - 1) / stride);
-  r.end = size <= r.from ? 0 : min_i64(positions, (size - 1 - r.from) / stride + 1);
+static reach reach_of(const axis *a, int64_t tap) {
+  reach r = { .from = a->from + tap * a->apart };
+  r.begin = r.from >= 0 ? 0 : min_i64(a->positions, (-r.from + a->stride - 1) / a->stride);
+  r.end = a->size <= r.from ? 0 : min_i64(a->positions, (a->size - 1 - r.from) / a->stride + 1);
   r.end = max_i64(r.end, r.begin);
   return r;
-}
-
-static reach reach_x(const conv *c, int64_t tap) {
-  return reach_of(tap, c->sw, c->pw, c->dw, c->w, c->ow);
-}
-
-static reach reach_y(const conv *c, int64_t tap) {
-  return reach_of(tap, c->sh, c->ph, c->dh, c->h, c->oh);
 }
 
 static size_t aligned(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 static size_t bytes_of(const conv *c, int64_t n) { return (size_t)(n * c->size); }
 
-/* The product of a block of `rows` rows, its pointers and scratch to be filled in. */
-static gemm_args forward_product(const conv *c, int64_t rows) {
-  int64_t n = rows * c->ow;
-  return (gemm_args){ .m = c->oc, .n = n, .k = c->k, .a_rs = c->k, .a_cs = 1, .b_rs = n, .b_cs = 1,
-                      .ldc = n };
+/* Rows that tall columns hold below those of the block. */
+static int64_t halo(const conv *c) { return c->tall ? (c->y.taps - 1) * c->y.apart : 0; }
+
+/* Elements of a row of columns for `rows` rows of positions. */
+static int64_t pitch(const conv *c, int64_t rows) { return (rows + halo(c)) * c->x.positions; }
+
+/* Products per block and chunk, one below the other. */
+static int64_t steps(const conv *c) { return c->tall ? c->y.taps : 1; }
+
+/* The product of a block of `rows` rows with `channels` channels of columns. */
+static gemm_args forward_product(const conv *c, int64_t rows, int64_t channels) {
+  int64_t n = rows * c->x.positions;
+  return (gemm_args){ .m = c->oc, .n = n, .k = channels * c->k_channel, .a_rs = c->k, .a_cs = 1,
+                      .b_rs = pitch(c, rows), .b_cs = 1, .ldc = n };
 }
 
-static gemm_args transpose_product(const conv *c, int64_t rows, int64_t channels) {
-  int64_t n = rows * c->ow;
-  return (gemm_args){ .m = channels * c->kh * c->kw, .n = n, .k = c->oc, .a_rs = 1, .a_cs = c->k,
-                      .b_rs = n, .b_cs = 1, .ldc = n };
+static gemm_args weight_product(const conv *c, int64_t rows, int64_t channels) {
+  int64_t n = rows * c->x.positions;
+  return (gemm_args){ .m = channels * c->k_channel, .n = c->oc, .k = n, .a_rs = pitch(c, rows),
+                      .a_cs = 1, .b_rs = 1, .b_cs = n, .ldc = c->oc };
 }
 
-static gemm_args weight_product(const conv *c, int64_t rows) {
-  int64_t n = rows * c->ow;
-  return (gemm_args){ .m = c->oc, .n = c->k, .k = n, .a_rs = n, .a_cs = 1, .b_rs = 1, .b_cs = n,
-                      .ldc = c->k };
+/* Rows of positions begin .. end - 1, counted through all images. */
+typedef struct rows { int64_t begin, end; } rows;
+
+static rows rows_of_block(const conv *c, int64_t block) {
+  int64_t first = block / c->in_span * c->span, begin = first + block % c->in_span * c->block;
+  return (rows){ begin, min_i64(begin + c->block, first + c->span) };
+}
+
+static int64_t chunk_begin(const conv *c, int64_t chunk) {
+  return min_i64(chunk * c->chunk, c->ic);
 }
 
 #define REAL f32
 #include "conv_real.h"
+#include "conv_direct_real.h"
 #undef REAL
 #define REAL f64
 #include "conv_real.h"
+#include "conv_direct_real.h"
 #undef REAL
 
 #define OF_DTYPE(c, f) ((c)->dtype == PL_F32 ? f##_f32 : f##_f64)
 
 /* Nanoseconds, roughly. */
-static int64_t conv_work(const conv *c, int64_t flops) { return flops * c->size / 128 + c->rows; }
+static int64_t conv_work(const conv *c) {
+  int64_t positions = c->images * c->y.positions * c->x.positions;
+  return c->groups * c->oc * c->k * positions * c->size / 128 + c->images * c->y.positions;
+}
 
-static int64_t conv_flops(const conv *c) { return c->groups * c->oc * c->k * c->rows * c->ow; }
+static bool conv_is_direct(const conv *c) { return c->groups > 1 && c->ic * c->oc <= DIRECT; }
 
-/* A kernel's products differ in size where blocks end; the scratch is what the largest takes. */
-static void conv_expect(conv *c, const gemm_args *g) {
-  size_t bytes = c->dtype == PL_F32 ? LEVEL(gemm_f32_scratch)(g) : LEVEL(gemm_f64_scratch)(g);
-  if (aligned(bytes) > c->gemm_bytes) c->gemm_bytes = aligned(bytes);
+static void conv_cut(conv *c) {
+  int64_t width = max_i64(1, c->x.positions), height = max_i64(1, c->y.positions);
+  int64_t n = min_i64(POSITIONS, BLOCK_BYTES / (c->oc * c->size));
+  n = max_i64(FEW_POSITIONS, min_i64(n, c->images * c->groups * height * width / TASKS));
+  int64_t fits = max_i64(1, n / width);
+  c->tall = c->images > 0 && c->y.stride == 1 && c->y.taps > 1 && c->ic * c->x.taps >= TALL_ROWS &&
+            height * width >= TALL_POSITIONS && c->y.apart < min_i64(fits, height);
+  c->span = c->tall ? height : c->images * height;
+  c->in_span = max_i64(1, (c->span + fits - 1) / fits);
+  c->block = max_i64(1, (c->span + c->in_span - 1) / c->in_span);
+  c->blocks = c->in_span * (c->tall ? c->images : 1);
+  c->k = c->ic * c->y.taps * c->x.taps;
+  c->k_channel = c->x.taps * (c->tall ? 1 : c->y.taps);
+  c->k_row = c->x.taps * (c->tall ? c->ic : 1);
+  int64_t channel = max_i64(1, c->k_channel) * pitch(c, c->block) * c->size;
+  c->chunk = max_i64(1, min_i64(c->ic, BLOCK_BYTES / channel));
+  c->chunks = (c->ic + c->chunk - 1) / c->chunk;
+  c->chunk = (c->ic + c->chunks - 1) / c->chunks;
+}
+
+/* A kernel's products differ in size where blocks and chunks end; scratch is for the largest. */
+static void conv_expect(conv *c, gemm_args (*product)(const conv *, int64_t, int64_t)) {
+  const int64_t rows[] = { c->block, c->span % c->block };
+  const int64_t channels[] = { c->chunk, c->ic % c->chunk };
+  for (int i = 0; i < 4; i++) {
+    gemm_args g = product(c, rows[i / 2], channels[i % 2]);
+    size_t bytes = c->dtype == PL_F32 ? LEVEL(gemm_f32_scratch)(&g) : LEVEL(gemm_f64_scratch)(&g);
+    if (aligned(bytes) > c->gemm_bytes) c->gemm_bytes = aligned(bytes);
+  }
 }
 
 /* One piece of memory for what is shared and for each worker's columns, block and product. */
-static bool conv_scratch(conv *c, int64_t shared, int64_t columns, int64_t block) {
+static bool conv_scratch(conv *c, int64_t shared) {
+  int64_t columns = c->chunk * c->k_channel * pitch(c, c->block) + SPARE;
   c->columns_bytes = aligned(bytes_of(c, columns));
-  c->block_bytes = aligned(bytes_of(c, block));
+  c->block_bytes = aligned(bytes_of(c, c->oc * c->block * c->x.positions));
   c->own_bytes = c->columns_bytes + c->block_bytes + c->gemm_bytes;
   char *memory = cpu_scratch(aligned(bytes_of(c, shared)) + c->own_bytes * (size_t)cpu_threads());
   c->shared = memory;
@@ -142,92 +194,100 @@ static bool conv_takes(const pl_call *call) {
   return true;
 }
 
-KERNEL(conv2d) {
-  const pl_conv2d_attrs *a = call->attrs;
-  const pl_operand *out = call->out[0];
-  conv c;
-  if (!conv_takes(call)) return PL_EUNSUPPORTED;
-  if (out->count == 0) return PL_OK;
-  conv_sides(&c, call->in[0], out, call->in[1], a->groups);
-  conv_window(&c, &a->stride, &a->padding, &a->dilation);
-  if (call->n_in > 2 && call->in[2]) c.bias = operand_data(call->in[2]);
-  int64_t work = conv_work(&c, conv_flops(&c));
-  if (conv_is_direct(&c)) {
-    parallel_for(c.images * c.groups, work * 4, OF_DTYPE(&c, direct_forward), &c);
+/* Channels and data; `in` is the side that is read, `out` the other one. */
+static conv conv_of(const pl_operand *in, const pl_operand *out, const pl_operand *weight,
+                    int64_t groups) {
+  return (conv){ .dtype = out->dtype, .size = dtype_size(out->dtype),
+                 .images = in->rank == 4 ? in->sizes[0] : 1, .groups = groups,
+                 .ic = in->sizes[in->rank - 3] / groups, .oc = out->sizes[out->rank - 3] / groups,
+                 .in = operand_data(in), .out = operand_data(out),
+                 .weight = operand_data(weight), .kernel_h = weight->sizes[2],
+                 .kernel_w = weight->sizes[3] };
+}
+
+static void set_axes(conv *c, const pl_operand *in, const pl_operand *out, const pl_sizes *stride,
+                     const pl_sizes *padding, const pl_sizes *dilation) {
+  const int64_t *from = in->sizes + in->rank - 2, *to = out->sizes + out->rank - 2;
+  c->y = axis_of(from[0], to[0], c->kernel_h, pl_sizes_at(stride, 0), pl_sizes_at(padding, 0),
+                 pl_sizes_at(dilation, 0));
+  c->x = axis_of(from[1], to[1], c->kernel_w, pl_sizes_at(stride, 1), pl_sizes_at(padding, 1),
+                 pl_sizes_at(dilation, 1));
+}
+
+/* The weight lies as products want it unless columns are tall or taps come in another order. */
+static bool weight_is_ready(const conv *c) {
+  return !c->tall && c->y.weight_step == 1 && c->x.weight_step == 1 && c->weight_out == c->k;
+}
+
+static pl_status conv_forward(conv *c) {
+  conv_cut(c);
+  if (c->y.positions * c->x.positions == 0) return PL_OK;
+  if (conv_is_direct(c)) {
+    parallel_for(c->images * c->groups, conv_work(c) * 4, OF_DTYPE(c, direct_forward), c);
     return PL_OK;
   }
-  c.blocks = (c.rows + c.block - 1) / c.block;
-  for (int i = 0; i < 2; i++) {
-    gemm_args g = forward_product(&c, i ? c.rows % c.block : c.block);
-    conv_expect(&c, &g);
-  }
-  if (!conv_scratch(&c, 0, c.k * c.block * c.ow, c.oc * c.block * c.ow)) return PL_EMEMORY;
-  parallel_for(c.groups * c.blocks, work, OF_DTYPE(&c, forward_block), &c);
+  bool ready = weight_is_ready(c);
+  conv_expect(c, forward_product);
+  if (!conv_scratch(c, ready ? 0 : c->groups * c->oc * c->k)) return PL_EMEMORY;
+  c->prepared = ready ? c->weight : c->shared;
+  if (!ready) parallel_for(c->groups * c->oc, c->groups * c->oc * c->k, OF_DTYPE(c, prepare), c);
+  parallel_for(c->groups * c->blocks, conv_work(c), OF_DTYPE(c, forward_block), c);
   return PL_OK;
 }
 
-/* A task owns whole images, or a piece of the channels of one where there are few. */
-static void transpose_cut(conv *c) {
-  c->per_task = max_i64(1, min_i64(c->images, c->block / max_i64(1, c->oh)));
-  c->blocks = (c->images + c->per_task - 1) / c->per_task;
-  c->pieces = c->blocks * c->groups >= PARTS ? 1 : max_i64(1, min_i64(c->ic, PARTS / 2));
-}
-
-/* Blocks within a task, at the end of one, and at the end of the last, smaller one. */
-static void transpose_expect(conv *c) {
-  int64_t task = c->per_task * c->oh, last = c->images % c->per_task * c->oh;
-  const int64_t rows[] = { min_i64(c->block, task), task % c->block, min_i64(c->block, last),
-                           last % c->block };
-  for (int i = 0; i < 4; i++)
-    for (int up = 0; up < 2; up++) {
-      gemm_args g = transpose_product(c, rows[i], (c->ic + up * (c->pieces - 1)) / c->pieces);
-      conv_expect(c, &g);
-    }
+KERNEL(conv2d) {
+  const pl_conv2d_attrs *a = call->attrs;
+  const pl_operand *out = call->out[0];
+  if (!conv_takes(call)) return PL_EUNSUPPORTED;
+  if (out->count == 0) return PL_OK;
+  conv c = conv_of(call->in[0], out, call->in[1], a->groups);
+  set_axes(&c, call->in[0], out, &a->stride, &a->padding, &a->dilation);
+  c.weight_in = c.kernel_h * c.kernel_w;
+  c.weight_out = c.ic * c.weight_in;
+  if (call->n_in > 2 && call->in[2]) c.bias = operand_data(call->in[2]);
+  return conv_forward(&c);
 }
 
 KERNEL(conv_transpose2d) {
   const pl_conv_transpose2d_attrs *a = call->attrs;
-  const pl_operand *out = call->out[0];
-  conv c;
+  const pl_operand *in = call->in[0], *out = call->out[0];
   if (!conv_takes(call)) return PL_EUNSUPPORTED;
   if (out->count == 0) return PL_OK;
-  conv_sides(&c, out, call->in[0], call->in[1], a->groups);
-  conv_window(&c, &a->stride, &a->padding, &a->dilation);
+  conv c = conv_of(in, out, call->in[1], a->groups);
+  c.weight_out = c.kernel_h * c.kernel_w;
+  c.weight_in = c.oc * c.weight_out;
   if (call->n_in > 2 && call->in[2]) c.bias = operand_data(call->in[2]);
-  int64_t work = conv_work(&c, conv_flops(&c));
-  if (conv_is_direct(&c)) {
-    parallel_for(c.images * c.groups, work * 4, OF_DTYPE(&c, direct_transpose), &c);
-    return PL_OK;
+  const int64_t *from = in->sizes + in->rank - 2, *to = out->sizes + out->rank - 2;
+  int64_t sh = pl_sizes_at(&a->stride, 0), sw = pl_sizes_at(&a->stride, 1);
+  for (int64_t phase = 0; phase < sh * sw; phase++) {
+    c.y = axis_phase(from[0], to[0], c.kernel_h, sh, pl_sizes_at(&a->padding, 0),
+                     pl_sizes_at(&a->dilation, 0), phase / sw);
+    c.x = axis_phase(from[1], to[1], c.kernel_w, sw, pl_sizes_at(&a->padding, 1),
+                     pl_sizes_at(&a->dilation, 1), phase % sw);
+    pl_status s = conv_forward(&c);
+    if (s) return s;
   }
-  transpose_cut(&c);
-  transpose_expect(&c);
-  if (!conv_scratch(&c, 0, c.k * c.block * c.ow, c.oc * c.block * c.ow)) return PL_EMEMORY;
-  parallel_for(c.groups * c.blocks * c.pieces, work, OF_DTYPE(&c, transpose_task), &c);
   return PL_OK;
 }
 
 KERNEL(conv2d_weight_grad) {
   const pl_conv2d_weight_grad_attrs *a = call->attrs;
-  const pl_operand *out = call->out[0];
-  conv c;
+  const pl_operand *x = call->in[0], *grad = call->in[1], *out = call->out[0];
   if (!conv_takes(call)) return PL_EUNSUPPORTED;
   if (out->count == 0) return PL_OK;
-  conv_sides(&c, call->in[0], call->in[1], out, a->groups);
-  conv_window(&c, &a->stride, &a->padding, &a->dilation);
-  int64_t work = conv_work(&c, conv_flops(&c));
+  conv c = conv_of(x, grad, out, a->groups);
+  set_axes(&c, x, grad, &a->stride, &a->padding, &a->dilation);
+  c.weight_in = c.kernel_h * c.kernel_w;
+  c.weight_out = c.ic * c.weight_in;
+  conv_cut(&c);
   if (conv_is_direct(&c)) {
-    parallel_for(c.groups, work * 4, OF_DTYPE(&c, direct_weight), &c);
+    parallel_for(c.groups, conv_work(&c) * 4, OF_DTYPE(&c, direct_weight), &c);
     return PL_OK;
   }
-  c.blocks = (c.rows + c.block - 1) / c.block;
-  c.parts = max_i64(1, min_i64(PARTS, c.blocks));
-  int64_t n = c.block * c.ow, weights = c.groups * c.oc * c.k;
-  for (int i = 0; i < 2; i++) {
-    gemm_args g = weight_product(&c, i ? c.rows % c.block : c.block);
-    conv_expect(&c, &g);
-  }
-  if (!conv_scratch(&c, (c.parts - 1) * weights, c.k * n, c.oc * (n + c.k))) return PL_EMEMORY;
-  parallel_for(c.groups * c.parts, work, OF_DTYPE(&c, weight_part), &c);
-  OF_DTYPE(&c, weight_sum)(&c, weights);
+  for (c.parts = 1; c.parts * c.groups * c.chunks < TASKS && c.parts < c.blocks;) c.parts *= 2;
+  conv_expect(&c, weight_product);
+  if (!conv_scratch(&c, c.parts * c.groups * c.oc * c.k)) return PL_EMEMORY;
+  parallel_for(c.groups * c.chunks * c.parts, conv_work(&c), OF_DTYPE(&c, weight_part), &c);
+  parallel_for(c.groups * c.ic, c.parts * c.groups * c.oc * c.k, OF_DTYPE(&c, weight_finish), &c);
   return PL_OK;
 }

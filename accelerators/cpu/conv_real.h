@@ -1,103 +1,84 @@
-/* conv_real.h -- the bodies of conv.c, once for f32 and once for f64. */
+/* conv_real.h -- the blocks of conv.c, once for f32 and once for f64. */
 
-/* to[i] = from[i * stride], n of them. */
-static inline void R(take_row)(R(t) *restrict to, const R(t) *restrict from, int64_t stride,
-                               int64_t n) {
-  int64_t i = 0;
-  if (stride != 1) {
-    for (; i < n; i++) to[i] = from[i * stride];
-    return;
-  }
-  for (; i + R(lanes) <= n; i += R(lanes)) R(store)(to, i, R(load)(from, i));
-  if (i < n) R(store_part)(to + i, n - i, R(load_part)(from + i, n - i, 0));
+/* Channel `channel` of group g in image n of the side that is read, and of the other one. */
+static inline R(t) *R(in_plane)(const conv *c, int64_t n, int64_t g, int64_t channel) {
+  return (R(t) *)c->in + ((n * c->groups + g) * c->ic + channel) * c->y.size * c->x.size;
 }
 
-/* to[i * stride] += from[i] * factor */
-static inline void R(add_row)(R(t) *restrict to, const R(t) *restrict from, R(t) factor,
-                              int64_t stride, int64_t n) {
-  int64_t i = 0;
-  if (stride != 1) {
-    for (; i < n; i++) to[i * stride] += from[i] * factor;
-    return;
-  }
-  const R(v) f = R(splat)(factor);
-  for (; i + R(lanes) <= n; i += R(lanes))
-    R(store)(to, i, v_fma(R(load)(from, i), f, R(load)(to, i)));
-  if (i < n)
-    R(store_part)(to + i, n - i, v_fma(R(load_part)(from + i, n - i, 0), f,
-                                       R(load_part)(to + i, n - i, 0)));
+static inline R(t) *R(out_plane)(const conv *c, int64_t n, int64_t g, int64_t channel) {
+  return (R(t) *)c->out + ((n * c->groups + g) * c->oc + channel) * c->y.out_size * c->x.out_size;
+}
+
+static inline R(t) R(bias_at)(const conv *c, int64_t g, int64_t channel) {
+  return c->bias ? ((const R(t) *)c->bias)[g * c->oc + channel] : 0;
 }
 
 static inline void R(fill)(R(t) *to, R(t) value, int64_t n) {
   for (int64_t i = 0; i < n; i++) to[i] = value;
 }
 
-/* Channel `channel` of group g in image n of the large side. */
-static inline R(t) *R(plane)(const conv *c, int64_t n, int64_t g, int64_t channel) {
-  return (R(t) *)c->large + ((n * c->groups + g) * c->ic + channel) * c->h * c->w;
+/* ---- columns ---- */
+
+/* What a tap meets in rows that follow each other in memory as they do in the columns: zeros where
+** it is outside. May write a vector more. `n` positions a row. */
+static inline void R(take_rows)(R(t) *restrict to, const R(t) *restrict from, reach x,
+                                int64_t stride, int64_t n, int64_t rows) {
+  int64_t i = x.begin, end = x.begin < x.end ? (rows - 1) * n + x.end : x.begin;
+  from += x.from;
+  if (stride == 1) {
+    for (; i + R(lanes) <= end; i += R(lanes)) R(store)(to, i, R(load)(from, i));
+    if (i < end) R(store)(to, i, R(load_part)(from + i, end - i, 0));
+  } else {
+    for (; i < end; i++) to[i] = from[i * stride];
+  }
+  for (; rows > 0; rows--, to += n) {
+    for (i = 0; i < x.begin; i++) to[i] = 0;
+    for (i = x.end; i < n; i++) to[i] = 0;
+  }
 }
 
-/* The same of the small side. */
-static inline R(t) *R(small_plane)(const conv *c, int64_t n, int64_t g, int64_t channel) {
-  return (R(t) *)c->small + ((n * c->groups + g) * c->oc + channel) * c->oh * c->ow;
-}
-
-/* One row of the columns: what a tap of a channel meets at rows begin .. end - 1. */
-static void R(take_tap)(const conv *c, int64_t g, int64_t channel, int64_t ky, int64_t kx,
-                        int64_t begin, int64_t end, R(t) *to) {
-  const reach x = reach_x(c, kx), y = reach_y(c, ky);
-  for (int64_t r = begin, n = begin / c->oh, i = begin % c->oh; r < end; r++, to += c->ow) {
-    if (i >= y.begin && i < y.end) {
-      const R(t) *from = R(plane)(c, n, g, channel) + (i * c->sh + y.from) * c->w;
-      for (int64_t j = 0; j < x.begin; j++) to[j] = 0;
-      R(take_row)(to + x.begin, from + x.begin * c->sw + x.from, c->sw, x.end - x.begin);
-      for (int64_t j = x.end; j < c->ow; j++) to[j] = 0;
+/* `count` rows of positions from `row` on, counted through images of `height` rows; the tap meets
+** row i of an image at i * stride + from. */
+static void R(take_tap)(const conv *c, int64_t g, int64_t channel, reach x, int64_t from,
+                        int64_t image, int64_t row, int64_t height, int64_t count, R(t) *to) {
+  const int64_t n = c->x.positions;
+  const bool follow = c->y.stride == 1 && c->x.stride == 1 && n == c->x.size;
+  for (int64_t run; count > 0; count -= run, to += run * n) {
+    int64_t at = row * c->y.stride + from;
+    run = 1;
+    if (at < 0 || at >= c->y.size) {
+      R(fill)(to, 0, n);
     } else {
-      R(fill)(to, 0, c->ow);
+      if (follow) run = min_i64(min_i64(count, height - row), c->y.size - at);
+      R(take_rows)(to, R(in_plane)(c, image, g, channel) + at * c->x.size, x, c->x.stride, n, run);
     }
-    if (++i == c->oh) i = 0, n++;
+    if ((row += run) == height) row = 0, image++;
   }
 }
 
-static void R(take_columns)(const conv *c, int64_t g, int64_t begin, int64_t end, R(t) *columns) {
-  int64_t n = (end - begin) * c->ow;
-  for (int64_t channel = 0; channel < c->ic; channel++)
-    for (int64_t ky = 0; ky < c->kh; ky++)
-      for (int64_t kx = 0; kx < c->kw; kx++, columns += n)
-        R(take_tap)(c, g, channel, ky, kx, begin, end, columns);
+/* Columns of channels first .. last - 1 for a block: [channel][ky][kx], or [channel][kx] if tall;
+** from the first row to the last, since each may write into the next. */
+static void R(take_columns)(const conv *c, int64_t g, int64_t first, int64_t last, rows r,
+                            R(t) *to) {
+  const int64_t height = c->y.positions, image = r.begin / height, row = r.begin % height;
+  const int64_t taps = c->tall ? 1 : c->y.taps, step = pitch(c, r.end - r.begin);
+  const int64_t count = r.end - r.begin + halo(c), wrap = c->tall ? height + count : height;
+  for (int64_t channel = first; channel < last; channel++)
+    for (int64_t ky = 0; ky < taps; ky++)
+      for (int64_t kx = 0; kx < c->x.taps; kx++, to += step)
+        R(take_tap)(c, g, channel, reach_of(&c->x, kx), c->y.from + ky * c->y.apart, image, row,
+                    wrap, count, to);
 }
 
-/* The reverse: a row of the columns onto what its tap met. */
-static void R(add_tap)(const conv *c, int64_t g, int64_t channel, int64_t ky, int64_t kx,
-                       int64_t begin, int64_t end, const R(t) *from) {
-  const reach x = reach_x(c, kx), y = reach_y(c, ky);
-  for (int64_t r = begin, n = begin / c->oh, i = begin % c->oh; r < end; r++, from += c->ow) {
-    if (i >= y.begin && i < y.end)
-      R(add_row)(R(plane)(c, n, g, channel) + (i * c->sh + y.from) * c->w + x.begin * c->sw
-                 + x.from, from + x.begin, 1, c->sw, x.end - x.begin);
-    if (++i == c->oh) i = 0, n++;
-  }
-}
+/* ---- the other side ---- */
 
-/* Runs of rows begin .. end - 1 that lie in one image: its number, the run's rows in it. */
+/* Runs of rows that lie in one image: its number, the run's first row in it, how many. */
 typedef struct R(run) { int64_t image, row, count; } R(run);
 
 static inline R(run) R(run_at)(const conv *c, int64_t row, int64_t end) {
-  R(run) r = { row / c->oh, row % c->oh, 0 };
-  r.count = min_i64(end - row, c->oh - r.row);
+  R(run) r = { row / c->y.positions, row % c->y.positions, 0 };
+  r.count = min_i64(end - row, c->y.positions - r.row);
   return r;
-}
-
-/* Small side's rows to and from a block oc x positions. */
-static void R(take_small)(const conv *c, int64_t g, int64_t begin, int64_t end, R(t) *block) {
-  int64_t n = (end - begin) * c->ow;
-  for (int64_t row = begin; row < end;) {
-    R(run) r = R(run_at)(c, row, end);
-    for (int64_t o = 0; o < c->oc; o++)
-      R(take_row)(block + o * n + (row - begin) * c->ow,
-                  R(small_plane)(c, r.image, g, o) + r.row * c->ow, 1, r.count * c->ow);
-    row += r.count;
-  }
 }
 
 static inline void R(put_row)(R(t) *to, const R(t) *from, R(t) bias, int64_t n) {
@@ -107,25 +88,65 @@ static inline void R(put_row)(R(t) *to, const R(t) *from, R(t) bias, int64_t n) 
   if (i < n) R(store_part)(to + i, n - i, R(load_part)(from + i, n - i, 0) + b);
 }
 
-static inline R(t) R(bias_at)(const conv *c, int64_t channel) {
-  return c->bias ? ((const R(t) *)c->bias)[channel] : 0;
+/* A run of a channel's positions to where they lie. */
+static void R(put_run)(const conv *c, R(t) *plane, R(run) r, R(t) bias, const R(t) *from) {
+  const int64_t n = c->x.positions;
+  if (c->y.out_step == 1 && c->x.out_step == 1) {
+    R(put_row)(plane + r.row * n, from, bias, r.count * n);
+    return;
+  }
+  for (int64_t i = r.row; i < r.row + r.count; i++, from += n) {
+    R(t) *to = plane + (c->y.out + i * c->y.out_step) * c->x.out_size + c->x.out;
+    for (int64_t j = 0; j < n; j++) to[j * c->x.out_step] = from[j] + bias;
+  }
 }
 
-static void R(put_small)(const conv *c, int64_t g, int64_t begin, int64_t end, const R(t) *block) {
-  int64_t n = (end - begin) * c->ow;
-  for (int64_t row = begin; row < end;) {
-    R(run) r = R(run_at)(c, row, end);
+/* A block oc x positions to the side that is written. */
+static void R(put_block)(const conv *c, int64_t g, rows all, const R(t) *block) {
+  const int64_t n = (all.end - all.begin) * c->x.positions;
+  for (int64_t row = all.begin; row < all.end;) {
+    R(run) r = R(run_at)(c, row, all.end);
     for (int64_t o = 0; o < c->oc; o++)
-      R(put_row)(R(small_plane)(c, r.image, g, o) + r.row * c->ow,
-                 block + o * n + (row - begin) * c->ow, R(bias_at)(c, g * c->oc + o),
-                 r.count * c->ow);
+      R(put_run)(c, R(out_plane)(c, r.image, g, o), r, R(bias_at)(c, g, o),
+                 block + o * n + (row - all.begin) * c->x.positions);
     row += r.count;
   }
 }
 
+/* The reverse, for a gradient: its positions are all of its elements. */
+static void R(take_block)(const conv *c, int64_t g, rows all, R(t) *block) {
+  const int64_t width = c->x.positions, n = (all.end - all.begin) * width;
+  for (int64_t row = all.begin; row < all.end;) {
+    R(run) r = R(run_at)(c, row, all.end);
+    for (int64_t o = 0; o < c->oc; o++)
+      R(put_row)(block + o * n + (row - all.begin) * width,
+                 R(out_plane)(c, r.image, g, o) + r.row * width, 0, r.count * width);
+    row += r.count;
+  }
+}
+
+/* ---- tasks ---- */
+
+/* A result channel's weight in the order of k. */
+static void R(prepare)(void *context, int64_t index, int worker) {
+  (void)worker;
+  const conv *c = context;
+  const int64_t g = index / c->oc, o = index % c->oc;
+  R(t) *to = (R(t) *)c->shared + index * c->k;
+  const R(t) *from = (const R(t) *)c->weight + o * c->weight_out
+                   + g * c->ic * c->oc * c->kernel_h * c->kernel_w
+                   + c->y.weight * c->kernel_w + c->x.weight;
+  for (int64_t channel = 0; channel < c->ic; channel++)
+    for (int64_t ky = 0; ky < c->y.taps; ky++)
+      for (int64_t kx = 0; kx < c->x.taps; kx++)
+        to[channel * c->k_channel + ky * c->k_row + kx] =
+            from[channel * c->weight_in + ky * c->y.weight_step * c->kernel_w
+                 + kx * c->x.weight_step];
+}
+
 static inline void R(multiply)(const conv *c, gemm_args g, const R(t) *a, const R(t) *b, R(t) *out,
-                               char *own) {
-  g.a = a, g.b = b, g.c = out;
+                               bool accumulate, char *own) {
+  g.a = a, g.b = b, g.c = out, g.accumulate = accumulate;
   g.scratch = c->gemm_bytes ? own + c->columns_bytes + c->block_bytes : NULL;
   g.scratch_bytes = c->gemm_bytes;
   LEVEL(R(gemm))(&g);
@@ -133,140 +154,56 @@ static inline void R(multiply)(const conv *c, gemm_args g, const R(t) *a, const 
 
 static void R(forward_block)(void *context, int64_t index, int worker) {
   const conv *c = context;
-  int64_t g = index / c->blocks, begin = index % c->blocks * c->block;
-  int64_t end = min_i64(begin + c->block, c->rows);
+  const int64_t g = index / c->blocks;
+  const rows r = rows_of_block(c, index % c->blocks);
   char *own = c->own + (size_t)worker * c->own_bytes;
   R(t) *columns = (R(t) *)own, *block = (R(t) *)(own + c->columns_bytes);
-  R(take_columns)(c, g, begin, end, columns);
-  const R(t) *weight = (const R(t) *)c->weight + g * c->oc * c->k;
-  R(multiply)(c, forward_product(c, end - begin), weight, columns, block, own);
-  R(put_small)(c, g, begin, end, block);
-}
-
-/* Large channels first .. last - 1 of a task's images, begun with the bias. */
-static void R(transpose_task)(void *context, int64_t index, int worker) {
-  const conv *c = context;
-  int64_t piece = index % c->pieces, g = index / c->pieces / c->blocks;
-  int64_t image = index / c->pieces % c->blocks * c->per_task;
-  int64_t last_image = min_i64(image + c->per_task, c->images);
-  int64_t first = c->ic * piece / c->pieces, last = c->ic * (piece + 1) / c->pieces;
-  char *own = c->own + (size_t)worker * c->own_bytes;
-  R(t) *columns = (R(t) *)own, *block = (R(t) *)(own + c->columns_bytes);
-  for (int64_t i = image; i < last_image; i++)
-    for (int64_t channel = first; channel < last; channel++)
-      R(fill)(R(plane)(c, i, g, channel), R(bias_at)(c, g * c->ic + channel), c->h * c->w);
-  for (int64_t begin = image * c->oh; begin < last_image * c->oh; begin += c->block) {
-    int64_t end = min_i64(begin + c->block, last_image * c->oh), n = (end - begin) * c->ow;
-    R(take_small)(c, g, begin, end, block);
-    R(multiply)(c, transpose_product(c, end - begin, last - first),
-                (R(t) *)c->weight + g * c->oc * c->k + first * c->kh * c->kw, block, columns, own);
-    const R(t) *from = columns;
-    for (int64_t channel = first; channel < last; channel++)
-      for (int64_t ky = 0; ky < c->kh; ky++)
-        for (int64_t kx = 0; kx < c->kw; kx++, from += n)
-          R(add_tap)(c, g, channel, ky, kx, begin, end, from);
+  const R(t) *weight = (const R(t) *)c->prepared + g * c->oc * c->k;
+  for (int64_t chunk = 0; chunk < c->chunks; chunk++) {
+    const int64_t first = chunk_begin(c, chunk), last = chunk_begin(c, chunk + 1);
+    const gemm_args product = forward_product(c, r.end - r.begin, last - first);
+    R(take_columns)(c, g, first, last, r, columns);
+    for (int64_t s = 0; s < steps(c); s++)
+      R(multiply)(c, product, weight + first * c->k_channel + s * c->k_row,
+                  columns + s * c->y.apart * c->x.positions, block, chunk + s > 0, own);
   }
+  R(put_block)(c, g, r, block);
 }
 
-static inline void R(add_all)(R(t) *sum, const R(t) *x, int64_t n) {
-  for (int64_t i = 0; i < n; i++) sum[i] += x[i];
-}
-
-/* Every parts-th block's share of a group's weight gradient; part 0 lies where the result goes. */
+/* Every parts-th block's share of the weight's gradient for a chunk of channels, as [k][oc]. */
 static void R(weight_part)(void *context, int64_t index, int worker) {
   const conv *c = context;
-  int64_t g = index / c->parts, part = index % c->parts, weights = c->groups * c->oc * c->k;
+  const int64_t part = index % c->parts, chunk = index / c->parts % c->chunks;
+  const int64_t g = index / c->parts / c->chunks;
+  const int64_t first = chunk_begin(c, chunk), last = chunk_begin(c, chunk + 1);
   char *own = c->own + (size_t)worker * c->own_bytes;
   R(t) *columns = (R(t) *)own, *block = (R(t) *)(own + c->columns_bytes);
-  R(t) *result = block + c->oc * c->block * c->ow;
-  R(t) *sum = (part ? (R(t) *)c->shared + (part - 1) * weights : (R(t) *)c->weight)
-            + g * c->oc * c->k;
-  if (part >= c->blocks) R(fill)(sum, 0, c->oc * c->k);
-  for (int64_t b = part; b < c->blocks; b += c->parts) {
-    int64_t begin = b * c->block, end = min_i64(begin + c->block, c->rows);
-    R(take_columns)(c, g, begin, end, columns);
-    R(take_small)(c, g, begin, end, block);
-    R(multiply)(c, weight_product(c, end - begin), block, columns, b == part ? sum : result, own);
-    if (b != part) R(add_all)(sum, result, c->oc * c->k);
+  R(t) *sum = (R(t) *)c->shared + (part * c->groups + g) * c->k * c->oc;
+  for (int64_t b = part; b < max_i64(c->blocks, c->parts); b += c->parts) {
+    const rows r = b < c->blocks ? rows_of_block(c, b) : (rows){ 0, 0 };
+    const gemm_args product = weight_product(c, r.end - r.begin, last - first);
+    R(take_columns)(c, g, first, last, r, columns);
+    R(take_block)(c, g, r, block);
+    for (int64_t s = 0; s < steps(c); s++)
+      R(multiply)(c, product, columns + s * c->y.apart * c->x.positions, block,
+                  sum + (first * c->k_channel + s * c->k_row) * c->oc, b != part, own);
   }
 }
 
-static void R(weight_sum)(const conv *c, int64_t weights) {
-  for (int64_t part = 1; part < c->parts; part++)
-    R(add_all)((R(t) *)c->weight, (const R(t) *)c->shared + (part - 1) * weights, weights);
-}
-
-/* ---- one large channel per group ---- */
-
-static void R(direct_forward)(void *context, int64_t index, int worker) {
+/* Adds up a large channel's parts and puts them in the weight's order. */
+static void R(weight_finish)(void *context, int64_t index, int worker) {
   (void)worker;
   const conv *c = context;
-  int64_t n = index / c->groups, g = index % c->groups, window = c->kh * c->kw;
-  const R(t) *from = R(plane)(c, n, g, 0);
-  for (int64_t o = 0; o < c->oc; o++) {
-    R(t) *to = R(small_plane)(c, n, g, o);
-    const R(t) *weight = (const R(t) *)c->weight + (g * c->oc + o) * window;
-    R(fill)(to, R(bias_at)(c, g * c->oc + o), c->oh * c->ow);
-    for (int64_t t = 0; t < window; t++) {
-      const reach x = reach_x(c, t % c->kw), y = reach_y(c, t / c->kw);
-      for (int64_t i = y.begin; i < y.end; i++) {
-        const R(t) *row = from + (i * c->sh + y.from) * c->w + x.from;
-        if (c->sw == 1)
-          R(add_row)(to + i * c->ow + x.begin, row + x.begin, weight[t], 1, x.end - x.begin);
-        else
-          for (int64_t j = x.begin; j < x.end; j++) to[i * c->ow + j] += row[j * c->sw] * weight[t];
+  const int64_t g = index / c->ic, channel = index % c->ic, window = c->kernel_h * c->kernel_w;
+  R(t) *to = (R(t) *)c->weight + (g * c->oc * c->ic + channel) * window;
+  for (int64_t ky = 0; ky < c->kernel_h; ky++)
+    for (int64_t kx = 0; kx < c->kernel_w; kx++, to++) {
+      const int64_t k = channel * c->k_channel + ky * c->k_row + kx;
+      R(t) *sum = (R(t) *)c->shared + (g * c->k + k) * c->oc;
+      for (int64_t part = 1; part < c->parts; part++) {
+        const R(t) *more = sum + part * c->groups * c->k * c->oc;
+        for (int64_t o = 0; o < c->oc; o++) sum[o] += more[o];
       }
-    }
-  }
-}
-
-static void R(direct_transpose)(void *context, int64_t index, int worker) {
-  (void)worker;
-  const conv *c = context;
-  int64_t n = index / c->groups, g = index % c->groups, window = c->kh * c->kw;
-  R(t) *to = R(plane)(c, n, g, 0);
-  R(fill)(to, R(bias_at)(c, g), c->h * c->w);
-  for (int64_t o = 0; o < c->oc; o++) {
-    const R(t) *from = R(small_plane)(c, n, g, o);
-    const R(t) *weight = (const R(t) *)c->weight + (g * c->oc + o) * window;
-    for (int64_t t = 0; t < window; t++) {
-      const reach x = reach_x(c, t % c->kw), y = reach_y(c, t / c->kw);
-      for (int64_t i = y.begin; i < y.end; i++)
-        R(add_row)(to + (i * c->sh + y.from) * c->w + x.begin * c->sw + x.from,
-                   from + i * c->ow + x.begin, weight[t], c->sw, x.end - x.begin);
-    }
-  }
-}
-
-/* The sum of x[i * stride] y[i]. */
-static inline R(t) R(dot_row)(const R(t) *x, const R(t) *y, int64_t stride, int64_t n) {
-  R(t) total = 0;
-  int64_t i = 0;
-  if (stride == 1) {
-    R(v) sum = { 0 };
-    for (; i + R(lanes) <= n; i += R(lanes)) sum = v_fma(R(load)(x, i), R(load)(y, i), sum);
-    if (i < n) sum = v_fma(R(load_part)(x + i, n - i, 0), R(load_part)(y + i, n - i, 0), sum);
-    return R(lanes_sum)(sum);
-  }
-  for (; i < n; i++) total += x[i * stride] * y[i];
-  return total;
-}
-
-static void R(direct_weight)(void *context, int64_t g, int worker) {
-  (void)worker;
-  const conv *c = context;
-  int64_t window = c->kh * c->kw;
-  for (int64_t o = 0; o < c->oc; o++)
-    for (int64_t t = 0; t < window; t++) {
-      const reach x = reach_x(c, t % c->kw), y = reach_y(c, t / c->kw);
-      double total = 0;
-      for (int64_t n = 0; n < c->images; n++) {
-        const R(t) *large = R(plane)(c, n, g, 0), *small = R(small_plane)(c, n, g, o);
-        for (int64_t i = y.begin; i < y.end; i++)
-          total += (double)R(dot_row)(large + (i * c->sh + y.from) * c->w + x.begin * c->sw
-                                      + x.from, small + i * c->ow + x.begin, c->sw,
-                                      x.end - x.begin);
-      }
-      ((R(t) *)c->weight)[(g * c->oc + o) * window + t] = (R(t))total;
+      for (int64_t o = 0; o < c->oc; o++) to[o * c->weight_out] = sum[o];
     }
 }

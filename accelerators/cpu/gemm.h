@@ -1,9 +1,10 @@
 /*
-** gemm.h -- matrix products of the CPU device: C = act(A B + bias), f32 and f64.
+** gemm.h -- matrix products of the CPU device: C = act(A B + bias), f32 and f64, or C + A B there.
 ** How a product is cut depends on its shape and strides only, never on the number of threads,
 ** so the same operands give the same bits whatever the machine is doing.
 */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "level.h"
@@ -22,6 +23,7 @@ typedef struct gemm_args {
   int64_t ldc;                 /* c(i,j) = c[i * ldc + j] */
   const void *bias;            /* n values added to every row, or NULL */
   gemm_activation activation;
+  bool accumulate;             /* added to what C holds, before bias and activation */
   void *scratch;               /* what gemm_*_scratch asks for, 64-aligned; NULL when that is 0 */
   size_t scratch_bytes;
 } gemm_args;

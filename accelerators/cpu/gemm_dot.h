@@ -3,7 +3,7 @@
 ** run along k and each result is the sum of one vector. Nothing is packed.
 */
 #pragma once
-#include "gemm_tile.h"
+#include "gemm_pack.h"
 
 enum { DOT_ROWS = 3, DOT_COLUMNS = 4 };
 
@@ -60,8 +60,7 @@ static const dot_kernel dot_kernels[DOT_ROWS][2] = {
 };
 
 /* A rectangle of C, `c` its first element; bias starts at its first column. */
-static void dot_rectangle(dot d, int64_t rows, int64_t columns, real *c, int64_t ldc,
-                          const real *bias, bool relu) {
+static void dot_rectangle(dot d, int64_t rows, int64_t columns, real *c, int64_t ldc, finish f) {
   const real *a = d.a;
   for (int64_t j = 0, wide; j < columns; j += wide, d.b += wide * d.b_stride) {
     wide = columns - j >= DOT_COLUMNS ? DOT_COLUMNS : 1;
@@ -72,8 +71,10 @@ static void dot_rectangle(dot d, int64_t rows, int64_t columns, real *c, int64_t
       dot_kernels[high - 1][wide > 1](&d, out);
       for (int64_t y = 0; y < high; y++)
         for (int64_t x = 0; x < wide; x++) {
-          real sum = bias ? out[y][x] + bias[j + x] : out[y][x];
-          c[(i + y) * ldc + j + x] = relu && sum < 0 ? 0 : sum;
+          real *to = c + (i + y) * ldc + j + x, sum = out[y][x];
+          if (f.accumulate) sum += *to;
+          if (f.bias) sum += f.bias[j + x];
+          *to = f.relu && sum < 0 ? 0 : sum;
         }
     }
   }

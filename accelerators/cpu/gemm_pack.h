@@ -61,13 +61,19 @@ static void pack(real *to, int64_t to_stride, const real *from, int64_t rs, int6
   }
 }
 
-/* c(j,i) = act(t(i,j) + bias(i)) for a block of t with `rows` x `columns`. */
+typedef struct finish {
+  const real *bias;        /* one per column of the result, or NULL */
+  bool accumulate, relu;
+} finish;
+
+/* c(j,i) = act(c(j,i) + t(i,j) + bias(i)) for a block of t with `rows` x `columns`; without
+** `accumulate` c is not read. */
 static void transpose_out(real *c, int64_t c_stride, const real *t, int64_t t_stride,
-                          int64_t rows, int64_t columns, const real *bias, bool relu) {
+                          int64_t rows, int64_t columns, finish f) {
   for (int64_t i = 0; i < rows; i += VL) {
     const bool whole = rows - i >= VL;
     const vec_mask mask = vec_first(whole ? VL : rows - i);
-    const vec add = bias ? vec_load_first(bias + i, mask) : (vec){0};
+    const vec add = f.bias ? vec_load_first(f.bias + i, mask) : (vec){0};
     for (int64_t j = 0; j < columns; j += VL) {
       vec r[VL];
       block_read(r, t + i * t_stride + j, t_stride, rows - i, columns - j);
@@ -75,9 +81,11 @@ static void transpose_out(real *c, int64_t c_stride, const real *t, int64_t t_st
 #pragma GCC unroll 16
       for (int q = 0; q < VL; q++) {
         if (q >= width) continue;
-        vec x = bias ? r[q] + add : r[q];
-        if (relu) x = vec_relu(x);
         real *to = c + (j + q) * c_stride + i;
+        vec x = r[q];
+        if (f.accumulate) x += whole ? vec_load(to) : vec_load_first(to, mask);
+        if (f.bias) x += add;
+        if (f.relu) x = vec_relu(x);
         if (whole) vec_store(to, x);
         else vec_store_first(to, mask, x);
       }

@@ -5,7 +5,6 @@
 */
 #pragma once
 #include "gemm_dot.h"
-#include "gemm_pack.h"
 #include "gemm_plan.h"
 #include "parallel.h"
 
@@ -13,8 +12,7 @@ typedef struct run {
   const plan *plan;
   real *c;
   int64_t ldc;
-  const real *bias;
-  bool relu;
+  finish finish;
   real *shared;              /* packed V of this chunk, unless workers have their own */
   real *own;                 /* own_size numbers for each worker */
   int64_t first;             /* the chunk's first column */
@@ -106,9 +104,9 @@ static void panel_compute(const run *r, const place *w, const even *split, int64
     .k = w->k,
     .c = w->c + column,
     .c_stride = w->c_stride,
-    .bias = ends && r->bias ? r->bias + r->first + j : NULL,
-    .accumulate = w->at > 0,
-    .relu = ends && r->relu,
+    .bias = ends && r->finish.bias ? r->finish.bias + r->first + j : NULL,
+    .accumulate = w->at > 0 || (r->finish.accumulate && !p->turned),
+    .relu = ends && r->finish.relu,
   };
   if (columns == TILE_COLUMNS) {
     strip_compute(p, w, split, t, WIDTH_TWO);
@@ -139,6 +137,12 @@ static void block_compute(const run *r, place *w, real *packed) {
   }
 }
 
+static finish finish_from(const run *r, int64_t column) {
+  finish f = r->finish;
+  if (f.bias) f.bias += column;
+  return f;
+}
+
 static void run_block(void *context, int64_t index, int worker) {
   const run *r = context;
   const plan *p = r->plan;
@@ -150,7 +154,7 @@ static void run_block(void *context, int64_t index, int worker) {
   if (p->dot) {
     dot d = { p->s + w.row * p->s_rs, p->v + column * p->v_cs, p->s_rs, p->v_cs, p->k };
     dot_rectangle(d, w.rows, w.columns, r->c + w.row * r->ldc + column, r->ldc,
-                  r->bias ? r->bias + column : NULL, r->relu);
+                  finish_from(r, column));
     return;
   }
   real *own = r->own + worker * p->own_size, *turned = own + p->turned_at;
@@ -160,7 +164,7 @@ static void run_block(void *context, int64_t index, int worker) {
   block_compute(r, &w, own + p->s_at);
   if (p->turned)
     transpose_out(r->c + column * r->ldc + w.row, r->ldc, turned, p->column_block, w.rows,
-                  w.columns, r->bias ? r->bias + w.row : NULL, r->relu);
+                  w.columns, finish_from(r, w.row));
 }
 
 static void run_chunk(run *r) {
@@ -177,8 +181,9 @@ static void run_empty(const gemm_args *g) {
   const real *bias = g->bias;
   for (int64_t i = 0; i < g->m; i++)
     for (int64_t j = 0; j < g->n; j++) {
-      real x = bias ? bias[j] : 0;
-      ((real *)g->c)[i * g->ldc + j] = g->activation == GEMM_RELU && x < 0 ? 0 : x;
+      real *to = (real *)g->c + i * g->ldc + j, x = g->accumulate ? *to : 0;
+      if (bias) x += bias[j];
+      *to = g->activation == GEMM_RELU && x < 0 ? 0 : x;
     }
 }
 
@@ -195,8 +200,8 @@ INLINE void product(const gemm_args *g) {
     return;
   }
   const plan p = plan_make(g);
-  run r = { .plan = &p, .c = g->c, .ldc = g->ldc, .bias = g->bias,
-            .relu = g->activation == GEMM_RELU, .shared = g->scratch };
+  run r = { .plan = &p, .c = g->c, .ldc = g->ldc, .shared = g->scratch,
+            .finish = { g->bias, g->accumulate, g->activation == GEMM_RELU } };
   r.own = r.shared + p.shared_size;
   if (p.own_panels)
     for (int i = 0; i < cpu_threads(); i++) r.own[i * p.own_size] = 0;

@@ -14,9 +14,21 @@ typedef struct pool {
   int32_t dtype;
   int64_t planes, h, w, oh, ow, step_h, step_w;   /* the large side, the small side */
   const span *rows, *columns;                     /* oh, ow of them */
+  int64_t tallest, widest;                        /* of the rows, of the columns */
+  bool even;                                      /* all windows are as large as these */
   char *large, *small;
   int32_t *position;
 } pool;
+
+enum { STRIP = 64 };   /* results compared side by side, a whole number of vectors */
+
+/* Positions in lanes as wide as the elements'. */
+typedef int32_t place_f32;
+typedef int64_t place_f64;
+static inline m_f32 places_f32(const place_f32 *p) { return load_i32(p, 0); }
+static inline m_f64 places_f64(const place_f64 *p) { return load_i64(p, 0); }
+static inline void places_store_f32(place_f32 *p, m_f32 x) { store_i32(p, 0, x); }
+static inline void places_store_f64(place_f64 *p, m_f64 x) { store_i64(p, 0, x); }
 
 #define REAL f32
 #include "pool_real.h"
@@ -77,7 +89,20 @@ static bool pool_takes(const pl_call *call) {
   return (dtype == PL_F32 || dtype == PL_F64) && call->in[0]->dtype == dtype;
 }
 
+/* Elements from begin to end of the longest span; clears `even` if another is shorter. */
+static int64_t longest(const span *s, int64_t n, bool *even) {
+  int64_t length = s[0].end - s[0].begin;
+  for (int64_t i = 1; i < n; i++) {
+    if (s[i].end - s[i].begin != length) *even = false;
+    length = max_i64(length, s[i].end - s[i].begin);
+  }
+  return length;
+}
+
 static pl_status pool_run(pool *p, parallel_body f32, parallel_body f64) {
+  p->even = true;
+  p->tallest = longest(p->rows, p->oh, &p->even);
+  p->widest = longest(p->columns, p->ow, &p->even);
   parallel_for(p->planes, p->planes * (p->h * p->w + 4 * p->oh * p->ow),
                p->dtype == PL_F32 ? f32 : f64, p);
   return PL_OK;

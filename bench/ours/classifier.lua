@@ -1,5 +1,5 @@
--- The model every row of the bench trains, and its training step: 784-128-64-10, ReLU,
--- cross-entropy, SGD with momentum, as in recipes/fashion_mnist.lua.
+-- The model that most rows of the bench train (784-128-64-10, ReLU, SGD with momentum, as in
+-- recipes/fashion_mnist.lua), and the training step of a classifier, with cross-entropy.
 
 local pl = require "perilune"
 local context = require "perilune.context"
@@ -15,11 +15,12 @@ function classifier.new()
   return model, optim.SGD(model:parameters(), { lr = 0.001, momentum = 0.9 })
 end
 
---- n batches of random images and labels in memory.
-function classifier.random_batches(n)
+--- n batches of `size` (32) random images and labels in memory.
+function classifier.random_batches(n, size)
+  size = size or 32
   local batches = {}
   for i = 1, n do
-    batches[i] = { pl.rand(32, 1, 28, 28):keep(), pl.randint(1, 10, { 32 }):keep() }
+    batches[i] = { pl.rand(size, 1, 28, 28):keep(), pl.randint(1, 10, { size }):keep() }
   end
   return batches
 end

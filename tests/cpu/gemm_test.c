@@ -1,6 +1,7 @@
 /*
 ** gemm_test.c -- the products of every CPU level this machine has, against a plain product in
-** float64, over shapes, strides, bias and activation; and bit for bit with one thread and two.
+** float64, over shapes, strides, bias, activation and what C held before; and bit for bit with one
+** thread and two.
 */
 #include <math.h>
 #include <stdbool.h>
@@ -81,8 +82,10 @@ static matrix matrix_make(bool f64, int64_t rows, int64_t columns, layout as) {
   return x;
 }
 
-/* Row i of the product, and for each number the sum of what was added up, without signs. */
-static void expected(const gemm_args *g, bool f64, int64_t i, double *row, double *size) {
+/* Row i of the product, and for each number the sum of what was added up, without signs. `before`
+** is what C held. */
+static void expected(const gemm_args *g, bool f64, const void *before, int64_t i, double *row,
+                     double *size) {
   for (int64_t j = 0; j < g->n; j++) row[j] = 0, size[j] = 1;
   for (int64_t p = 0; p < g->k; p++) {
     const double x = get(g->a, f64, i * g->a_rs + p * g->a_cs);
@@ -93,6 +96,7 @@ static void expected(const gemm_args *g, bool f64, int64_t i, double *row, doubl
     }
   }
   for (int64_t j = 0; j < g->n; j++) {
+    if (g->accumulate) row[j] += get(before, f64, i * g->ldc + j);
     if (g->bias) row[j] += get(g->bias, f64, j);
     if (g->activation == GEMM_RELU && row[j] < 0) row[j] = 0;
   }
@@ -110,19 +114,19 @@ static void compute(const product *p, gemm_args *g) {
 
 static void complain(const product *p, const gemm_args *g, const char *what, int64_t i, int64_t j) {
   if (failures++ > 20) return;
-  printf("%s %lldx%lldx%lld strides %lld,%lld %lld,%lld bias %d relu %d: %s at %lld,%lld\n",
+  printf("%s %lldx%lldx%lld strides %lld,%lld %lld,%lld bias %d relu %d added %d: %s at %lld,%lld",
          p->name, (long long)g->m, (long long)g->k, (long long)g->n, (long long)g->a_rs,
-         (long long)g->a_cs,
-         (long long)g->b_rs, (long long)g->b_cs, g->bias != NULL, (int)g->activation, what,
-         (long long)i, (long long)j);
+         (long long)g->a_cs, (long long)g->b_rs, (long long)g->b_cs, g->bias != NULL,
+         (int)g->activation, (int)g->accumulate, what, (long long)i, (long long)j);
+  putchar('\n');
 }
 
 /* Every number right, and the numbers between the rows of C untouched (still NaN). */
-static void compare(const product *p, const gemm_args *g) {
+static void compare(const product *p, const gemm_args *g, const void *before) {
   const double step = (p->f64 ? 0x1p-53 : 0x1p-24) * (double)(g->k + 4);
   static double row[1024], size[1024];
   for (int64_t i = 0; i < g->m; i++) {
-    expected(g, p->f64, i, row, size);
+    expected(g, p->f64, before, i, row, size);
     for (int64_t j = 0; j < g->n; j++) {
       if (fabs(get(g->c, p->f64, i * g->ldc + j) - row[j]) <= step * size[j]) continue;
       complain(p, g, "wrong", i, j);
@@ -138,19 +142,27 @@ static void check(const product *p, int64_t m, int64_t k, int64_t n, layout a_as
   matrix add = matrix_make(p->f64, 1, n, ROWS);
   const int64_t ldc = n + 2;
   const size_t bytes = (size_t)(m * ldc + 1) * (p->f64 ? 8 : 4);
+  const bool accumulate = (m + k + n + (int)a_as + (int)b_as) % 3 == 0;
   void *once = allocate(p->f64, m * ldc + 1), *again = allocate(p->f64, m * ldc + 1);
+  void *before = allocate(p->f64, m * ldc + 1);
+  for (int64_t i = 0; accumulate && i < m; i++)
+    for (int64_t j = 0; j < n; j++) put(before, p->f64, i * ldc + j, noise());
+  memcpy(once, before, bytes);
+  memcpy(again, before, bytes);
   gemm_args g = { .m = m, .n = n, .k = k, .a = a.data, .a_rs = a.rs, .a_cs = a.cs, .b = b.data,
                   .b_rs = b.rs, .b_cs = b.cs, .c = once, .ldc = ldc,
-                  .bias = bias ? add.data : NULL, .activation = activation };
+                  .bias = bias ? add.data : NULL, .activation = activation,
+                  .accumulate = accumulate };
   checks++;
   cpu_threads_set(1);
   compute(p, &g);
-  compare(p, &g);
+  compare(p, &g, before);
   cpu_threads_set(2);
   g.c = again;
   compute(p, &g);
   if (memcmp(once, again, bytes) != 0) complain(p, &g, "two threads differ", 0, 0);
   free(a.data), free(b.data), free(add.data), free(once), free(again);
+  free(before);
 }
 
 static void check_layouts(const product *p, int64_t m, int64_t k, int64_t n) {
