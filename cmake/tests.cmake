@@ -7,6 +7,16 @@ if(PL_SANITIZE)
   list(APPEND environment PERILUNE_QUICK=1) # tests of arithmetic may leave out their long cases
 endif()
 
+# Accelerators with a build of their own are built against an installed tree, by a test that those
+# which try accelerators wait for.
+file(GLOB strangers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/accelerators
+  ${CMAKE_SOURCE_DIR}/accelerators/*/CMakeLists.txt)
+list(TRANSFORM strangers REPLACE "/CMakeLists.txt$" "")
+foreach(name IN LISTS strangers)
+  list(TRANSFORM environment APPEND :${CMAKE_BINARY_DIR}/strangers/${name}
+    REGEX "^PERILUNE_ACCELERATORS=")
+endforeach()
+
 # add_checked(name label command...): a test with what all tests share.
 function(add_checked name label)
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
@@ -20,7 +30,18 @@ if(PL_SANITIZE MATCHES fuzzer)
   return()
 endif()
 
+foreach(name IN LISTS strangers)
+  add_checked(stranger.${name} c sh ${CMAKE_SOURCE_DIR}/cmake/stranger.sh ${CMAKE_BINARY_DIR}
+    ${CMAKE_SOURCE_DIR}/accelerators/${name} "$<$<BOOL:${PL_SANITIZE}>:-fsanitize=${PL_SANITIZE}>")
+  set_tests_properties(stranger.${name} PROPERTIES FIXTURES_SETUP strangers RESOURCE_LOCK install)
+endforeach()
+
 # ---- C units: linked with the engine's objects and, in tests/<accelerator>/, with that device's.
+# A folder's options.cmake adds what its units need and may give them an environment of their own.
+file(GLOB unit_options CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/options.cmake)
+foreach(file IN LISTS unit_options)
+  include(${file})
+endforeach()
 file(GLOB_RECURSE units CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*_test.c)
 foreach(unit IN LISTS units)
   cmake_path(RELATIVE_PATH unit BASE_DIRECTORY ${CMAKE_SOURCE_DIR}/tests OUTPUT_VARIABLE name)
@@ -42,6 +63,10 @@ foreach(unit IN LISTS units)
     target_link_libraries(${target} PRIVATE ${libraries})
   endif()
   add_checked(c.${name} c ${CMAKE_BINARY_DIR}/tests/${target})
+  if(DEFINED ${folder}_environment)
+    set_tests_properties(c.${name} PROPERTIES ENVIRONMENT "${${folder}_environment}"
+      FIXTURES_REQUIRED strangers)
+  endif()
 endforeach()
 
 # ---- Lua specs: in plain luajit; a build with sanitizers needs its own executable.
@@ -68,6 +93,16 @@ foreach(folder IN LISTS spec_folders)
   if(NOT PL_SANITIZE AND NOT folder STREQUAL host)
     add_checked(${name}.joff "lua;joff" ${runner} -joff ${BUSTED} --no-recursive tests/${folder})
   endif()
+endforeach()
+
+# The op harness again on devices that compute: tensors are made there.
+foreach(name IN LISTS strangers)
+  if(PL_SANITIZE)
+    break()
+  endif()
+  add_checked(lua.ops.${name} lua ${runner} ${BUSTED} --no-recursive tests/ops)
+  set_tests_properties(lua.ops.${name} PROPERTIES FIXTURES_REQUIRED strangers
+    ENVIRONMENT "${environment};PERILUNE_TEST_DEVICE=${name}")
 endforeach()
 
 # ---- The sources themselves, and the same suite with sanitizers in a build beside this one.

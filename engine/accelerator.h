@@ -5,7 +5,7 @@
 ** not. The library exports one pl_accelerator named pl_accelerator_table and links nothing of ours.
 */
 #pragma once
-#include "base.h"
+#include "op.h"
 
 enum { PL_ABI = 1 };
 
@@ -46,6 +46,9 @@ typedef struct pl_host {
   pl_status (*fail)(pl_status status, const char *format, ...)  /* keeps the sentence */
     __attribute__((format(printf, 2, 3)));
   void (*log)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+  /* For a failure that shows after the launch: of which op. Every later call answers it again. */
+  pl_status (*fail_late)(pl_status status, const char *op, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 } pl_host;
 
 enum { PL_CAP_STRIDED = 1, PL_CAP_HOST = 2, PL_CAP_ASYNC = 4 };  /* HOST: map() gives pointers */
@@ -58,6 +61,7 @@ typedef struct pl_device_info {
   char description[128];
 } pl_device_info;
 
+/* Up to `read` every entry is there; those below may be NULL, as they are where a table ends. */
 typedef struct pl_accelerator {
   uint32_t abi, size;                /* PL_ABI, sizeof(pl_accelerator) */
   int32_t (*count)(void);            /* devices present */
@@ -69,20 +73,20 @@ typedef struct pl_accelerator {
   /* write takes effect after earlier launches and src may be reused on return; read waits. */
   pl_status (*write)(void *state, pl_buffer *buffer, size_t at, const void *src, size_t bytes);
   pl_status (*read)(void *state, pl_buffer *buffer, size_t at, void *dst, size_t bytes);
-  void *(*map)(void *state, pl_buffer *buffer);                   /* may be NULL */
-  pl_status (*synchronize)(void *state);                          /* may be NULL */
+  void *(*map)(void *state, pl_buffer *buffer);
+  pl_status (*synchronize)(void *state);
   pl_kernel (*find)(void *state, const pl_op_info *op);           /* NULL: symbol kernel_<op> */
-  pl_status (*set)(void *state, const char *property, int64_t value);   /* may be NULL */
-  pl_status (*get)(void *state, const char *property, int64_t *out);    /* may be NULL */
+  pl_status (*set)(void *state, const char *property, int64_t value);
+  pl_status (*get)(void *state, const char *property, int64_t *out);
 } pl_accelerator;
 
 #define PL_EXPORT __attribute__((visibility("default")))
 #define ACCELERATOR PL_EXPORT const pl_accelerator pl_accelerator_table
 
-/* KERNEL(add) defines kernel_add and records the size of the attribute struct it was built with:
-** a kernel older than an attribute runs only while that attribute has its default. */
+/* KERNEL(add) defines kernel_add and records where the attributes ended when it was built: a kernel
+** older than an attribute runs only while that attribute has its default. */
 #ifndef KERNEL
 #define KERNEL(name) \
-  PL_EXPORT const uint32_t kernel_##name##_attrs = sizeof(pl_##name##_attrs); \
+  PL_EXPORT const uint32_t kernel_##name##_attrs = offsetof(pl_##name##_attrs, end); \
   PL_EXPORT pl_status kernel_##name(void *state, const pl_call *call)
 #endif

@@ -26,6 +26,8 @@ typedef struct pl_rows_info {
 pl_status pl_rows_open_idx(const char *path, int32_t rank, pl_rows **out);
 /* The first dimension of a dense tensor on a host device; shares and holds its storage. */
 pl_status pl_rows_of_tensor(pl_tensor t, pl_rows **out);
+/* Rows of height x width become 1 x height x width; before anybody else has the rows. */
+pl_status pl_rows_add_channel(pl_rows *rows);
 void pl_rows_describe(const pl_rows *rows, pl_rows_info *out);
 pl_status pl_rows_load(pl_rows *rows);
 /* u8 labels, one a row: is each below `classes`? */

@@ -15,7 +15,7 @@ enum { MAX_DEVICES = 64, MAX_NAMES = 64, PATH = 4096 };
 static device *devices[MAX_DEVICES];
 static int32_t n_devices;
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
-static const pl_host host = { sizeof host, status_fail_device, status_log };
+static const pl_host host = { sizeof host, status_fail_device, status_log, status_fail_late };
 
 device *device_at(int32_t id) { return id >= 0 && id < n_devices ? devices[id] : NULL; }
 
@@ -118,6 +118,26 @@ static pl_kernel kernel_find(device *d, const pl_op_info *op, uint32_t *attrs) {
   return kernel;
 }
 
+/* The table as this engine knows it: an older one of the same ABI is shorter, a newer longer. */
+static pl_status take_table(const char *name, device *d, const pl_accelerator *theirs) {
+  if (!theirs)
+    return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s': its library exports no "
+                       "pl_accelerator_table", name);
+  if (theirs->abi != PL_ABI || theirs->size < offsetof(pl_accelerator, map))
+    return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' was built for ABI %u (table of %u "
+                       "bytes), this engine has ABI %d (%zu bytes): rebuild it against the headers "
+                       "of Perilune %s", name, theirs->abi, theirs->size, PL_ABI,
+                       sizeof(pl_accelerator), pl_version());
+  pl_accelerator *table = &d->own_table;
+  memcpy(table, theirs, theirs->size < sizeof *table ? theirs->size : sizeof *table);
+  if (!table->count || !table->open || !table->close || !table->describe || !table->create
+      || !table->release || !table->write || !table->read)
+    return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s': its table lacks one of count, "
+                       "open, close, describe, create, release, write, read", name);
+  d->table = table;
+  return PL_OK;
+}
+
 static pl_status load(const char *name, device *d) {
   search s = { .name = name };
   if (!each_folder(open_in, &s)) {
@@ -131,15 +151,7 @@ static pl_status load(const char *name, device *d) {
                        "folders with libperilune_<name>.so", name, names);
   }
   d->library = s.library;
-  d->table = dlsym(s.library, "pl_accelerator_table");
-  if (!d->table)
-    return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s': its library exports no "
-                       "pl_accelerator_table", name);
-  if (d->table->abi != PL_ABI || d->table->size < sizeof(pl_accelerator))
-    return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' was built for ABI %u (table of %u "
-                       "bytes), this engine has %d (%zu bytes): rebuild it against these headers",
-                       name, d->table->abi, d->table->size, PL_ABI, sizeof(pl_accelerator));
-  return PL_OK;
+  return take_table(name, d, dlsym(s.library, "pl_accelerator_table"));
 }
 
 static pl_status start(device *d, const char *name, int index) {
@@ -153,10 +165,16 @@ static pl_status start(device *d, const char *name, int index) {
                        present == 1 ? "" : "s", name);
   if ((s = d->table->open(index, &host, &d->state))) return s;
   d->info.size = sizeof d->info;
-  if ((s = d->table->describe(d->state, &d->info))) return s;
+  if ((s = d->table->describe(d->state, &d->info))) {
+    d->table->close(d->state);
+    return s;
+  }
   pool_init(&d->pool);
   for (int i = 0; i < OP_COUNT; i++) d->kernels[i] = kernel_find(d, pl_op(i), &d->kernel_attrs[i]);
-  return PL_OK;
+  if (d->kernels[OP_copy]) return PL_OK;
+  d->table->close(d->state);
+  return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' has no kernel for copy, the one "
+                     "every device must have", name);
 }
 
 static pl_status open_new(const char *name, int index, const char *full, int32_t *out) {
@@ -168,6 +186,7 @@ static pl_status open_new(const char *name, int index, const char *full, int32_t
   d->id = n_devices;
   pl_status s = start(d, name, index);
   if (s) {
+    if (d->library) dlclose(d->library);
     free(d);
     return s;
   }
@@ -242,6 +261,12 @@ pl_status pl_device_memory(int32_t id, pl_memory *out) {
   *out = d->pool.memory;
   pthread_mutex_unlock(&d->pool.lock);
   return PL_OK;
+}
+
+pl_status pl_device_synchronize(int32_t id) {
+  device *d = device_at(id);
+  if (!d) return no_device(id);
+  return d->table->synchronize ? d->table->synchronize(d->state) : PL_OK;
 }
 
 pl_status pl_device_limit_memory(int32_t id, int64_t bytes) {

@@ -9,14 +9,15 @@
 #include "pool.h"
 
 typedef struct device {
-  const pl_accelerator *table;
+  const pl_accelerator *table;        /* own_table */
+  pl_accelerator own_table;           /* its library's, entries it lacks are NULL */
   void *state, *library;
   char name[32];
   pl_device_info info;
   int32_t id;
   pool pool;
   pl_kernel kernels[OP_COUNT];        /* NULL: composite, then host */
-  uint32_t kernel_attrs[OP_COUNT];    /* attribute bytes the kernel was built with */
+  uint32_t kernel_attrs[OP_COUNT];    /* where attributes ended when it was built */
 } device;
 
 device *device_at(int32_t id);        /* NULL if there is none */

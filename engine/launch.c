@@ -4,6 +4,7 @@
 */
 #include "call.h"
 #include <string.h>
+#include "attrs.h"
 #include "random.h"
 
 enum { MAX_PLAIN = 10 };      /* tensors of a call without lists, generator state included */
@@ -80,20 +81,11 @@ static pl_status make_operands(call *c, const pl_operand **operands, pl_operand 
   return PL_OK;
 }
 
-static bool attributes_newer_than_kernel(const call *c) {
-  uint32_t known = c->device->kernel_attrs[c->row->info.id];
-  uint32_t size = (uint32_t)c->row->info.attrs_size;
-  if (known >= size) return false;
-  const char *bytes = c->attrs;
-  for (uint32_t i = known; i < size; i++)
-    if (bytes[i]) return true;
-  return false;
-}
-
 static pl_status launch_kernel(call *c, const pl_operand *const *out) {
   int id = c->row->info.id;
   pl_kernel kernel = c->device->kernels[id];
-  if (!kernel || attributes_newer_than_kernel(c)) return PL_EUNSUPPORTED;
+  if (!kernel || !attrs_fit_kernel(c->row, c->attrs, c->device->kernel_attrs[id]))
+    return PL_EUNSUPPORTED;
   pl_status s = make_dense(c);
   if (s) return s;
   const pl_operand *in[c->n_x + 1];
@@ -113,22 +105,16 @@ static pl_status launch_kernel(call *c, const pl_operand *const *out) {
   return s;
 }
 
-/* f on a copy of the list of inputs: what it puts there to compute with (dense copies, copies on
-** another device) has no history, so the tape and later attempts must see the caller's. */
-static pl_status with_own_inputs(call *c, pl_status (*f)(call *, const pl_operand *const *),
-                                 const pl_operand *const *out) {
-  tensor **given = c->x;
-  tensor *x[c->n_x + 1];
+/* PL_EUNSUPPORTED if this device has no kernel that takes the call. What the kernel computes with
+** instead of the caller's inputs (dense copies) has no history: the tape and later attempts must
+** see the caller's, so the launch works on a list of its own. */
+pl_status call_run_kernel(call *c, const pl_operand *const *out) {
+  tensor **given = c->x, *x[c->n_x + 1];
   for (int i = 0; i < c->n_x; i++) x[i] = given[i];
   c->x = x;
-  pl_status s = f(c, out);
+  pl_status s = launch_kernel(c, out);
   c->x = given;
   return s;
-}
-
-/* PL_EUNSUPPORTED if this device has no kernel that takes the call. */
-pl_status call_run_kernel(call *c, const pl_operand *const *out) {
-  return with_own_inputs(c, launch_kernel, out);
 }
 
 static pl_status run_composite(call *c) {
@@ -149,46 +135,71 @@ static pl_status run_composite(call *c) {
   return s;
 }
 
-/* The CPU computes what this device cannot: operands travel there and back. */
-static pl_status launch_on_host(call *c, const pl_operand *const *out) {
-  (void)out;
-  int32_t cpu;
-  pl_status s = pl_device_open("cpu", &cpu);
-  if (s) return s;
-  if (device_at(cpu) == c->device)
-    return status_fail(PL_EDTYPE, call_name(c), NULL, "%s: no kernel on %s takes %s", call_name(c),
-                       c->device->name,
-                       pl_dtype_name(c->n_x && c->x[0] ? c->x[0]->view.dtype : c->out[0].dtype));
-  static uint8_t said[OP_COUNT];
-  if (!said[c->row->info.id]++)
-    status_log("%s has no kernel for %s: the CPU computes it", c->device->name, call_name(c));
+static void say_once(const call *c) {
+  static bool said[OP_COUNT];
+  if (said[c->row->info.id]) return;
+  said[c->row->info.id] = true;
+  status_log("%s has no kernel for %s: the CPU computes it", c->device->name, call_name(c));
+}
+
+/* Copies of the inputs on the CPU, in the open frame. */
+static pl_status bring_inputs(call *c, device *cpu) {
   for (int i = 0; i < c->n_x; i++) {
-    if (!c->x[i]) continue;
-    if (call_argument(c, i)->marks & PL_UPDATED)
-      return status_fail(PL_EDEVICE, call_name(c), NULL,
-                         "%s: %s lacks this kernel, and it updates in "
-                         "place", call_name(c), c->device->name);
     tensor *there;
-    if ((s = tensor_to_device(c->x[i], device_at(cpu), &there))) return s;
+    if (!c->x[i]) continue;
+    pl_status s = tensor_to_device(c->x[i], cpu, &there);
+    if (s) return s;
     c->x[i] = there;
     if ((s = frame_push(there))) return s;
   }
-  tensor *y[PL_MAX_OUT] = { NULL };
-  context *here = context_here();
-  int32_t recording = here->shared.grad, device = here->shared.device;
-  here->shared.grad = 0;
-  here->shared.device = cpu;
-  s = apply(c->row->info.id, c->attrs, c->x, c->counts, c->n_x, y);
-  here->shared.grad = recording;
-  here->shared.device = device;
-  for (int j = 0; !s && j < c->row->info.n_out; j++) {
-    s = frame_push(y[j]);
-    if (!s) s = tensor_to_device(y[j], c->device, &c->y[j]);
+  return PL_OK;
+}
+
+/* Outputs, and the inputs that the op updated, to where they belong. Memory is taken before the
+** first input changes, so that a failure changes none. */
+static pl_status take_back(call *c, tensor *const *given, tensor *const *y) {
+  pl_status s = PL_OK;
+  for (int j = 0; !s && j < c->row->info.n_out; j++)
+    s = tensor_to_device(y[j], c->device, &c->y[j]);
+  for (int i = 0; !s && i < c->n_x; i++) {
+    tensor *here;
+    if (!c->x[i] || !(call_argument(c, i)->marks & PL_UPDATED)) continue;
+    if ((s = tensor_to_device(c->x[i], c->device, &here))) return s;
+    c->x[i] = here;
+    s = frame_push(here);
   }
+  for (int i = 0; !s && i < c->n_x; i++)
+    if (c->x[i] && (call_argument(c, i)->marks & PL_UPDATED)) s = tensor_assign(given[i], c->x[i]);
   return s;
 }
 
-static pl_status run_on_host(call *c) { return with_own_inputs(c, launch_on_host, NULL); }
+/* The CPU computes what this device cannot: operands travel there and back. */
+static pl_status run_on_host(call *c) {
+  int32_t id;
+  pl_status s = pl_device_open("cpu", &id);
+  if (s) return s;
+  device *cpu = device_at(id);
+  if (cpu == c->device)
+    return status_fail(PL_EDTYPE, call_name(c), NULL, "%s: no kernel on %s takes %s", call_name(c),
+                       c->device->name,
+                       pl_dtype_name(c->n_x && c->x[0] ? c->x[0]->view.dtype : c->out[0].dtype));
+  say_once(c);
+  tensor **given = c->x, *x[c->n_x + 1], *y[PL_MAX_OUT] = { NULL };
+  for (int i = 0; i < c->n_x; i++) x[i] = given[i];
+  c->x = x;
+  context *here = context_here();
+  int32_t recording = here->shared.grad, device = here->shared.device;
+  here->shared.grad = 0;
+  here->shared.device = id;
+  s = bring_inputs(c, cpu);
+  if (!s) s = apply(c->row->info.id, c->attrs, x, c->counts, c->n_x, y);
+  for (int j = 0; !s && j < c->row->info.n_out; j++) s = frame_push(y[j]);
+  if (!s) s = take_back(c, given, y);
+  here->shared.grad = recording;
+  here->shared.device = device;
+  c->x = given;
+  return s;
+}
 
 pl_status call_run(call *c) {
   pl_status s = PL_OK;

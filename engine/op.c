@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include "rule.h"
+#include "attrs.h"
 
 #define OP(name, signature, fields, defaults, family, rule, grad, compose, flags, doc) \
   INFER(rule); GRAD(grad); COMPOSE(compose);
@@ -20,7 +20,8 @@ op_row op_table[OP_COUNT] = {
 #define OP(name, signature, fields, defaults, family, rule, grad, compose, flags, doc) \
   [OP_##name] = { { #name, signature, #fields, defaults, #family, doc, OP_##name, flags, \
                     sizeof(pl_##name##_attrs), 0, 0, 0, 0, 0, { { 0 } }, { { 0 } } }, \
-                  infer_##rule, grad_##grad, compose_##compose, { 0 }, { 0 } },
+                  infer_##rule, grad_##grad, compose_##compose, { 0 }, { 0 }, \
+                  (char[sizeof(pl_##name##_attrs)]){ 0 } },
 #include "ops.def"
 #undef OP
 };
@@ -62,44 +63,11 @@ static void parse_signature(pl_op_info *op) {
   }
 }
 
-/* Offsets follow from C's layout: every member lies at a multiple of its alignment. */
-static size_t member(const char *type, size_t n, size_t *align) {
-  static const struct { const char *name; size_t size, align; } types[] = {
-    { "pl_dims", sizeof(pl_dims), _Alignof(pl_dims) },
-    { "pl_sizes", sizeof(pl_sizes), _Alignof(pl_sizes) },
-    { "pl_int", sizeof(pl_int), _Alignof(pl_int) },
-    { "pl_real", sizeof(pl_real), _Alignof(pl_real) },
-  };
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-    if (strlen(types[i].name) == n && !memcmp(types[i].name, type, n)) {
-      *align = types[i].align;
-      return types[i].size;
-    }
-  *align = _Alignof(int32_t);
-  return sizeof(int32_t);
-}
-
-static void find_vectors(op_row *row) {
-  size_t at = 0, align;
-  int dims = 0, sizes = 0;
-  for (int i = 0; i < 4; i++) row->dims_at[i] = row->sizes_at[i] = -1;
-  for (const char *p = row->info.fields; *p;) {
-    if (*p == ' ') { p++; continue; }
-    size_t n = strcspn(p, " "), size = member(p, n, &align);
-    at = (at + align - 1) / align * align;
-    if (size == sizeof(pl_dims)) row->dims_at[dims++] = (int16_t)at;
-    if (size == sizeof(pl_sizes)) row->sizes_at[sizes++] = (int16_t)at;
-    at += size;
-    p += strcspn(p, ";");
-    p += *p == ';';
-  }
-}
-
 __attribute__((constructor)) static void parse_table(void) {
   for (int i = 0; i < OP_COUNT; i++) {
     op_row *row = &op_table[i];
     parse_signature(&row->info);
-    find_vectors(row);
+    attrs_describe(row);
     row->info.differentiable = row->grad != grad_none;
     row->info.composite = row->compose != compose_none;
   }

@@ -74,6 +74,7 @@ pl_status pl_device_available(int32_t index,
                               const char **out); /* names found; PL_EARGUMENT ends */
 typedef struct pl_memory { int64_t in_use, cached, peak, allocations, limit; } pl_memory;
 pl_status pl_device_memory(int32_t device, pl_memory *out);
+pl_status pl_device_synchronize(int32_t device);   /* waits for everything launched */
 /* Above so many bytes the pool answers PL_EMEMORY; 0 is no limit. */
 pl_status pl_device_limit_memory(int32_t device, int64_t bytes);
 void pl_device_trim(int32_t device);   /* give cached buffers back to the device */

@@ -70,10 +70,11 @@ pl_status pool_take(device *d, int64_t bytes, pl_buffer **out, int64_t *rounded)
     s = create(d, *rounded, out);
   }
   const pl_memory *m = &d->pool.memory;
-  if (s)
+  if (s == PL_EMEMORY)
     return status_fail(s, NULL, NULL, "%s: out of memory: %lld bytes wanted, %lld in use%s",
                        d->name, (long long)bytes, (long long)m->in_use,
                        m->limit ? " (the limit that was set counts)" : "");
+  if (s) return s;
   count_new(&d->pool, *rounded);
   return PL_OK;
 }

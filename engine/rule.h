@@ -50,6 +50,7 @@ typedef struct op_row {
   grad_rule grad;                    /* grad_none, grad_via or a rule */
   compose_rule compose;              /* compose_none or a rule */
   int16_t dims_at[4], sizes_at[4];   /* where pl_dims and pl_sizes lie in the attributes, or -1 */
+  char *defaults;                    /* the attributes as they are when nobody gives them */
 } op_row;
 
 extern op_row op_table[OP_COUNT];

@@ -19,24 +19,34 @@ static void keep(char *to, size_t size, const char *text) {
   snprintf(to, size, "%s", text ? text : "");
 }
 
+static void keep_failure(const char *op, const char *argument, const char *format, va_list list) {
+  vsnprintf(last.sentence, sizeof last.sentence, format, list);
+  keep(last.op, sizeof last.op, op);
+  keep(last.argument, sizeof last.argument, argument);
+}
+
 pl_status status_fail(pl_status status, const char *op, const char *argument, const char *format,
                       ...) {
   va_list list;
   va_start(list, format);
-  vsnprintf(last.sentence, sizeof last.sentence, format, list);
+  keep_failure(op, argument, format, list);
   va_end(list);
-  keep(last.op, sizeof last.op, op);
-  keep(last.argument, sizeof last.argument, argument);
   return status;
 }
 
 pl_status status_fail_device(pl_status status, const char *format, ...) {
   va_list list;
   va_start(list, format);
-  vsnprintf(last.sentence, sizeof last.sentence, format, list);
+  keep_failure(last.running, NULL, format, list);
   va_end(list);
-  keep(last.op, sizeof last.op, last.running);
-  keep(last.argument, sizeof last.argument, NULL);
+  return status;
+}
+
+pl_status status_fail_late(pl_status status, const char *op, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  keep_failure(op, NULL, format, list);
+  va_end(list);
   return status;
 }
 

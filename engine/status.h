@@ -10,6 +10,10 @@ pl_status status_fail(pl_status status, const char *op, const char *argument, co
 /* The same for a device, which does not know the op; status_running names it. */
 pl_status status_fail_device(pl_status status, const char *format, ...)
   __attribute__((format(printf, 2, 3)));
+
+/* The same for a device that learns of a failure after the op was launched. */
+pl_status status_fail_late(pl_status status, const char *op, const char *format, ...)
+  __attribute__((format(printf, 3, 4)));
 void status_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The op a device's sentence belongs to, NULL between ops. */

@@ -43,6 +43,17 @@ void pl_rows_free(pl_rows *rows) {
 
 void pl_rows_describe(const pl_rows *rows, pl_rows_info *out) { *out = rows->info; }
 
+pl_status pl_rows_add_channel(pl_rows *rows) {
+  pl_rows_info *info = &rows->info;
+  if (info->rank != 2)
+    return status_fail(PL_ESHAPE, NULL, "channels", "rows of %d dimensions are no images of height "
+                       "x width", info->rank);
+  memmove(info->sizes + 1, info->sizes, 2 * sizeof *info->sizes);
+  info->sizes[0] = 1;
+  info->rank = 3;
+  return PL_OK;
+}
+
 /* ---- idx ---------------------------------------------------------------------------------- */
 
 static int64_t big_endian(const uint8_t *p) {

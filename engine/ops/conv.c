@@ -119,13 +119,13 @@ INFER(conv_transpose2d) {
   c->out->sizes[x->rank - 3] = weight->sizes[1] * w.groups;
   for (int axis = 0; axis < 2; axis++) {
     int64_t more = pl_sizes_at(&a->output_padding, axis), stride = pl_sizes_at(w.stride, axis);
-    if (more >= stride)
-      return infer_error(c, "output_padding", PL_EARGUMENT,
-                         "output_padding %lld must be smaller than "
-                         "stride %lld",
-                         (long long)more, (long long)stride);
+    int64_t dilation = pl_sizes_at(w.dilation, axis);
+    if (more >= stride && more >= dilation)
+      return infer_error(c, "output_padding", PL_EARGUMENT, "output_padding %lld must be smaller "
+                         "than stride %lld or dilation %lld", (long long)more, (long long)stride,
+                         (long long)dilation);
     int64_t size = (x->sizes[x->rank - 2 + axis] - 1) * stride - 2 * pl_sizes_at(w.padding, axis)
-                 + span(weight->sizes[2 + axis], pl_sizes_at(w.dilation, axis)) + more;
+                 + span(weight->sizes[2 + axis], dilation) + more;
     if (size < 1)
       return infer_error(c, "x", PL_ESHAPE, "the output's %s would be %lld",
                          axis ? "width" : "height", (long long)size);
@@ -186,12 +186,28 @@ GRAD(conv2d) {
   if (r->n_in > 2) D(2) = bias_grad(dy, r->shapes[0].rank);
 }
 
+/* Windows that fit behind the last one: an output padding of a stride and more makes room for them.
+** As a padding of x; below 0 where they are to be cut off. */
+static pl_sizes windows_behind(const pl_conv_transpose2d_attrs *t, int sign) {
+  pl_sizes padding = { .n = 4 };
+  for (int axis = 0; axis < 2; axis++)
+    padding.size[3 - 2 * axis] = sign * (pl_sizes_at(&t->output_padding, axis)
+                                         / pl_sizes_at(&t->stride, axis));
+  return padding;
+}
+
 GRAD(conv_transpose2d) {
   const pl_conv_transpose2d_attrs *t = r->attrs;
   const int64_t *kernel = r->shapes[1].sizes + 2;
-  D(0) = op2(conv2d, dy, b, .stride = t->stride, .padding = t->padding, .dilation = t->dilation,
-             .groups = t->groups);
-  D(1) = op2(conv2d_weight_grad, dy, a, .kernel = { 2, { kernel[0], kernel[1] } },
+  const pl_sizes more = windows_behind(t, 1);
+  bool fits = !more.size[1] && !more.size[3];
+  if (r->need[0]) {
+    tensor *dx = op2(conv2d, dy, b, .stride = t->stride, .padding = t->padding,
+                     .dilation = t->dilation, .groups = t->groups);
+    r->dx[0] = fits ? dx : op1(pad, dx, .padding = windows_behind(t, -1));
+  }
+  tensor *x = fits || !r->need[1] ? a : op1(pad, a, .padding = more);
+  D(1) = op2(conv2d_weight_grad, dy, x, .kernel = { 2, { kernel[0], kernel[1] } },
              .stride = t->stride, .padding = t->padding, .dilation = t->dilation,
              .groups = t->groups);
   if (r->n_in > 2) D(2) = bias_grad(dy, r->shapes[0].rank);

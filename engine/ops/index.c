@@ -1,7 +1,8 @@
-/* index.c -- ops that pick and place by position. Index tensors made here count from 0. */
+/* index.c -- ops that pick, place, join and pad. Index tensors made here count from 0. */
 #include "../rule.h"
 #include <string.h>
 #include "../autograd.h"
+#include "../dispatch.h"
 
 static bool is_index(const pl_operand *o) {
   return o->dtype == PL_I64 || o->dtype == PL_I32 || o->dtype == PL_U8;
@@ -129,6 +130,31 @@ INFER(cat) {
   return PL_OK;
 }
 
+/* What padding says of a dimension: [0] before it, [1] after it. */
+static const int64_t *padding_at(const pl_sizes *padding, int rank, int axis) {
+  static const int64_t none[2];
+  int place = 2 * (rank - 1 - axis);
+  return place < padding->n ? padding->size + place : none;
+}
+
+INFER(pad) {
+  const pl_sizes *padding = &INFER_ATTRS(pad).padding;
+  const pl_operand *x = c->in[0];
+  if (padding->n % 2 || padding->n > 2 * x->rank)
+    return infer_error(c, "padding", PL_EARGUMENT, "padding has two sizes for each of the last "
+                       "dimensions, got %d for %d dimensions", (int)padding->n, x->rank);
+  infer_like(c->out, x);
+  for (int i = 0; i < x->rank; i++) {
+    const int64_t *p = padding_at(padding, x->rank, i);
+    int64_t cut = (p[0] < 0 ? p[0] : 0) + (p[1] < 0 ? p[1] : 0);
+    if (x->sizes[i] + cut < 0)
+      return infer_error(c, "padding", PL_ESHAPE, "dimension %d has %lld elements, padding cuts "
+                         "off %lld", i + 1, (long long)x->sizes[i], (long long)-cut);
+    c->out->sizes[i] += p[0] + p[1];
+  }
+  return PL_OK;
+}
+
 static tensor *zeros(const input_shape *s) {
   pl_full_attrs at = { .sizes = { .n = s->rank }, .dtype = s->dtype };
   memcpy(at.sizes.size, s->sizes, sizeof at.sizes.size);
@@ -180,4 +206,35 @@ GRAD(cat) {
                      .step = 1);
     start += length;
   }
+}
+
+/* What padding added is cut off again, and what it cut off gets zeros. */
+GRAD(pad) {
+  pl_pad_attrs back = { .padding = ATTRS(pad).padding };
+  for (int i = 0; i < back.padding.n; i++) back.padding.size[i] = -back.padding.size[i];
+  D(0) = rule_apply(OP_pad, &back, 1, &dy);
+}
+
+/* Values everywhere, then what stays of x over its region. */
+COMPOSE(pad) {
+  const pl_pad_attrs *at = r->attrs;
+  int rank = a->view.rank;
+  pl_full_attrs whole = { .sizes = { .n = rank }, .dtype = a->view.dtype };
+  for (int i = 0; i < rank; i++) {
+    const int64_t *p = padding_at(&at->padding, rank, i);
+    whole.sizes.size[i] = a->view.sizes[i] + p[0] + p[1];
+  }
+  tensor *y = rule_apply(OP_full, &whole, 1, (tensor *[]){ num(at->value) });
+  tensor *kept = a, *region = y;
+  for (int i = 0; i < rank; i++) {
+    const int64_t *p = padding_at(&at->padding, rank, i);
+    int64_t before = p[0] > 0 ? p[0] : 0, cut = p[0] < 0 ? -p[0] : 0;
+    int64_t length = a->view.sizes[i] - cut + (p[1] < 0 ? p[1] : 0);
+    kept = op1(narrow, kept, .axis = i, .start = (int32_t)cut, .length = length, .step = 1);
+    region = op1(narrow, region, .axis = i, .start = (int32_t)before, .length = length, .step = 1);
+  }
+  if (!kept || !region) return;
+  pl_status s = tensor_assign(region, kept);
+  if (s) rule_fail(s);
+  r->y[0] = y;
 }

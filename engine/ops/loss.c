@@ -4,6 +4,21 @@
 #include <string.h>
 #include "../autograd.h"
 
+static pl_status check_class_weight(infer *c) {
+  const pl_operand *x = c->in[0], *w = c->in[2];
+  char text[SHAPE_TEXT];
+  if (!w || (w->rank == 1 && w->sizes[0] == x->sizes[x->rank - 1])) return PL_OK;
+  return infer_error(c, "weight", PL_ESHAPE,
+                     "weight must have one element per class (%lld), it is %s",
+                     (long long)x->sizes[x->rank - 1], shape_text(w, text));
+}
+
+static pl_status check_smoothing(infer *c, double share) {
+  if (share >= 0 && share <= 1) return PL_OK;
+  return infer_error(c, "label_smoothing", PL_EARGUMENT,
+                     "label_smoothing must lie in 0..1, got %g", share);
+}
+
 static pl_status check_target(infer *c) {
   const pl_operand *x = c->in[0], *t = c->in[1];
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
@@ -17,12 +32,7 @@ static pl_status check_target(infer *c) {
                        "%s must be n x classes and target n (%s %s, target %s); "
                        "more dimensions: permute classes last and flatten", c->op->in[0].name,
                        c->op->in[0].name, shape_text(x, a), shape_text(t, b));
-  const pl_operand *w = c->in[2];
-  if (w && (w->rank != 1 || w->sizes[0] != x->sizes[x->rank - 1]))
-    return infer_error(c, "weight", PL_ESHAPE,
-                       "weight must have one element per class (%lld), it is %s",
-                       (long long)x->sizes[x->rank - 1], shape_text(w, a));
-  return PL_OK;
+  return check_class_weight(c);
 }
 
 static pl_status loss_shape(infer *c, pl_reduction reduction) {
@@ -35,10 +45,8 @@ static pl_status loss_shape(infer *c, pl_reduction reduction) {
 INFER(cross_entropy) {
   const pl_cross_entropy_attrs *at = c->attrs;
   pl_status s = check_target(c);
+  if (!s) s = check_smoothing(c, at->label_smoothing);
   if (s) return s;
-  if (!(at->label_smoothing >= 0 && at->label_smoothing <= 1))
-    return infer_error(c, "label_smoothing", PL_EARGUMENT,
-                       "label_smoothing must lie in 0..1, got %g", at->label_smoothing);
   loss_shape(c, at->reduction);
   infer_like(&c->out[1], c->in[1]);
   c->out[1].dtype = dtype_is_half(c->in[0]->dtype) ? PL_F32 : c->in[0]->dtype;
@@ -127,6 +135,22 @@ GRAD(nll_loss_backward) {
   D(3) = rule_apply(OP_nll_loss, &forward, 3, x);
 }
 
+INFER(soft_cross_entropy) {
+  const pl_soft_cross_entropy_attrs *at = c->attrs;
+  const pl_operand *x = c->in[0];
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
+  if (x->rank < 1 || x->rank > 2 || !shape_equal(x, c->in[1]))
+    return infer_error(c, "target", PL_ESHAPE, "logits and target must both be n x classes, they "
+                       "are %s and %s; more dimensions: permute classes last and flatten",
+                       shape_text(x, a), shape_text(c->in[1], b));
+  pl_status s = check_class_weight(c);
+  if (!s) s = check_smoothing(c, at->label_smoothing);
+  if (s) return s;
+  infer_like(c->out, x);
+  c->out->rank = at->reduction == PL_REDUCTION_NONE ? x->rank - 1 : 0;
+  return PL_OK;
+}
+
 /* Losses of two tensors of one shape; broadcasting them is nearly always a mistake. */
 INFER(pair_loss) {
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
@@ -146,6 +170,18 @@ static tensor *reduced(tensor *t, pl_reduction reduction) {
 
 COMPOSE(mse_loss) { r->y[0] = reduced(op1(square, op2(sub, a, b)), ATTRS(mse_loss).reduction); }
 COMPOSE(l1_loss)  { r->y[0] = reduced(op1(abs, op2(sub, a, b)), ATTRS(l1_loss).reduction); }
+
+/* A mean counts rows, whatever the weights, as in PyTorch. */
+COMPOSE(soft_cross_entropy) {
+  const pl_soft_cross_entropy_attrs *at = r->attrs;
+  double smoothing = at->label_smoothing, classes = (double)a->view.sizes[a->view.rank - 1];
+  tensor *share = b;
+  if (smoothing > 0)
+    share = op2(add, op2(mul, share, num(1 - smoothing)), num(smoothing / classes));
+  if (r->x[2]) share = op2(mul, share, r->x[2]);
+  tensor *each = op1(sum, op2(mul, share, op1(log_softmax, a, .axis = -1)), .axes = last);
+  r->y[0] = reduced(op1(neg, each), at->reduction);
+}
 
 COMPOSE(huber_loss) {
   double delta = ATTRS(huber_loss).delta;

@@ -149,6 +149,21 @@ function context.detect_anomaly(flag)
   state.anomaly = flag and 1 or 0
 end
 
+-- ---- devices ----
+
+--- Where tensors made from nothing (pl.zeros, pl.tensor, pl.rand) live from here on.
+-- @param name "cpu", "cuda:1"
+function context.set_default_device(name)
+  state.device = engine.open(name)
+end
+
+--- The name of the device where tensors made from nothing live.
+function context.get_default_device()
+  return engine.device_name(state.device)
+end
+
+-- ---- interrupts ----
+
 --- During a run the first signal belongs to the Trainer and ops fail at the second.
 -- @param n how many pending signals make an op fail
 function context.interrupt_ops_at(n)

@@ -96,6 +96,13 @@ function engine.device_name(id)
   return ffi.string(C.pl_device_name(id))
 end
 
+--- Wait until a device has done everything that was launched on it, for timing; a failure that
+-- nobody has seen yet is raised.
+-- @param name the device; the CPU where none is given
+function engine.synchronize(name)
+  engine.check(C.pl_device_synchronize(engine.open(name or "cpu")))
+end
+
 local property = ffi.new "int64_t[1]"
 
 --- A property of a device, a number ("threads", "level").

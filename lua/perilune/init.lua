@@ -18,6 +18,9 @@ local pl = {
   enable_grad = context.enable_grad,
   autocast = context.autocast,
   detect_anomaly = context.detect_anomaly,
+  set_default_device = context.set_default_device,
+  get_default_device = context.get_default_device,
+  synchronize = engine.synchronize,
   manual_seed = random.manual_seed,
   initial_seed = random.initial_seed,
 }

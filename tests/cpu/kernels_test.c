@@ -27,7 +27,7 @@ static pl_status fail(pl_status status, const char *format, ...) {
   return status;
 }
 static void quiet(const char *format, ...) { (void)format; }
-static const pl_host host = { sizeof host, fail, quiet };
+static const pl_host host = { .size = sizeof host, .fail = fail, .log = quiet };
 
 static pl_operand tensor(int32_t dtype, int32_t rank, int64_t rows, int64_t columns) {
   pl_operand o = { .size = sizeof o, .dtype = dtype, .rank = rank, .dense = 1, .count = 1 };

@@ -39,6 +39,16 @@ describe("MNIST", function()
     end)
   end
 
+  it("gives its images a channel when asked, alone and in batches", function()
+    local ds = data.MNIST{ root = files.make(folder, 4, "plain"), channels = true }
+    local plain = data.MNIST{ root = folder }
+    assert.same({ 1, 3, 2 }, ds:get(2).shape)
+    local next_batch, pass = data.DataLoader(ds, { batch_size = 4 }):batches()
+    local images = next_batch(pass)[1]
+    assert.same({ 4, 1, 3, 2 }, images.shape)
+    for i = 1, 4 do assert.same(plain:get(i):totable(), images[i][1]:totable()) end
+  end)
+
   it("scales every byte as float(x) / 255 does", function()
     local pixels, labels = {}, {}
     for i = 0, 255 do pixels[i + 1] = i end

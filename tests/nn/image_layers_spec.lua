@@ -30,6 +30,23 @@ describe("Conv2d", function()
       tostring(nn.Conv2d(1, 2, 3, { bias = false })))
   end)
 
+  it("pads to the same size, the odd element behind, as PyTorch does", function()
+    local layer = nn.Conv2d(1, 1, { 2, 4 }, { padding = "same", bias = false })
+    pl.no_grad(layer.weight.copy_, layer.weight, pl.arange(1, 8):reshape(1, 1, 2, 4))
+    local x = pl.arange(1, 12):to("f32"):reshape(1, 1, 3, 4):requires_grad_(true)
+    local y = layer(x)
+    assert.same({ { { { 148, 204, 148, 94 }, { 268, 348, 244, 150 }, { 92, 110, 68, 35 } } } },
+      y:totable())
+    y:sum():backward()
+    assert.same(x.shape, x.grad.shape)
+    assert.equal("Conv2d(1, 1, kernel_size=(2, 4), stride=(1, 1), padding=same, bias=false)",
+      tostring(layer))
+    assert.same({ 2, 3, 7, 9 }, nn.Conv2d(1, 3, 3, { padding = "same", dilation = 2 })(
+      pl.randn(2, 1, 7, 9)).shape)
+    assert.same({ 2, 3, 5, 7 }, nn.Conv2d(1, 3, 3, { padding = "valid" })(
+      pl.randn(2, 1, 7, 9)).shape)
+  end)
+
   it("draws its parameters within 1 / sqrt(fan in)", function()
     local layer = nn.Conv2d(8, 64, 3)
     local bound = 1 / math.sqrt(8 * 9)
@@ -46,6 +63,10 @@ describe("Conv2d", function()
     assert.matches("does not fit into height 2", message_of(layer, pl.randn(2, 3, 2, 8)))
     assert.matches("not divisible by groups 2", message_of(nn.Conv2d, 3, 8, 3, { groups = 2 }))
     assert.matches("kernel_size must be an integer or", message_of(nn.Conv2d, 3, 8, { 1, 2, 3 }))
+    assert.matches("padding is sizes, 'same' or 'valid', not 'sam' %(did you mean 'same'%?%)",
+      message_of(nn.Conv2d, 3, 8, 3, { padding = "sam" }))
+    assert.matches("padding 'same' needs stride 1",
+      message_of(nn.Conv2d, 3, 8, 3, { padding = "same", stride = 2 }))
   end)
 end)
 
@@ -62,6 +83,18 @@ describe("ConvTranspose2d", function()
 end)
 
 describe("Conv1d", function()
+  it("pads to the same length, the odd element behind, as PyTorch does", function()
+    local x = pl.arange(1, 6):to("f32"):reshape(1, 1, 6)
+    local function convolved(weight, dilation)
+      local layer = nn.Conv1d(1, 1, #weight,
+        { padding = "same", dilation = dilation, bias = false })
+      pl.no_grad(layer.weight.copy_, layer.weight, pl.tensor{ { weight } })
+      return layer(x):totable()[1][1]
+    end
+    assert.same({ 20, 30, 40, 50, 32, 17 }, convolved({ 1, 2, 3, 4 }))
+    assert.same({ 6, 9, 12, 15, 4, 5 }, convolved({ 1, 2 }, 3))
+  end)
+
   it("is Conv2d of height 1", function()
     local layer = nn.Conv1d(2, 3, 3, { padding = 1, stride = 2 })
     assert.same({ 3, 2, 3 }, layer.weight.shape)

@@ -49,6 +49,15 @@ describe("losses", function()
     near(0.300885499, nn.NLLLoss { weight = weight }(x:log_softmax(-1), classes))
   end)
 
+  it("of shares of classes agree with PyTorch", function()
+    near(1.7109921, nn.CrossEntropyLoss()(x, q))
+    near(4.72725153, nn.CrossEntropyLoss { weight = weight, label_smoothing = 0.1,
+      reduction = "sum" }(x, q))
+    near(1.7109921, nn.CrossEntropyLoss()(x:to("f64"), q:to("f64")))
+    assert.truthy(message(nn.CrossEntropyLoss { ignore_index = 2 }, x, q):find("ignore_index is"))
+    assert.truthy(message(nn.CrossEntropyLoss(), x, pl.ones(2, 4)):find("2x3 and 2x4", 1, true))
+  end)
+
   it("of distributions agree with PyTorch", function()
     local log_probs = x:log_softmax(-1)
     near(0.859659612, nn.KLDivLoss { reduction = "batchmean" }(log_probs, q))

@@ -147,6 +147,32 @@ def losses():
          "delta = 0.5")
 
 
+def soft_targets():
+    torch.manual_seed(21)
+    shares = torch.tensor([[0.25, 0.75, 0], [1, 0, 0], [0.2, 0.3, 0.5], [0, 0.9, 0.3]])
+    for reduction in "mean", "sum", "none":
+        for weight in None, real(3, low=0.3, high=2):
+            for smoothing in 0.0, 0.1:
+                case("soft_cross_entropy",
+                     lambda x, t, w, s=smoothing: F.cross_entropy(
+                         x, t, None if w is None else w.detach(), reduction=reduction,
+                         label_smoothing=s),
+                     [real(4, 3), shares, weight],
+                     'reduction = "%s", label_smoothing = %g' % (reduction, smoothing))
+
+
+def padded():
+    torch.manual_seed(22)
+    case("pad", lambda x: F.pad(x, (1, 2)), [real(2, 3)], "padding = { 1, 2 }")
+    case("pad", lambda x: F.pad(x, (-1, 1, 2, 0), value=0.5), [real(2, 3)],
+         "padding = { -1, 1, 2, 0 }, value = 0.5")
+    case("conv_transpose2d",
+         lambda x, w, b: F.conv_transpose2d(x, w, b, stride=(1, 2), dilation=(3, 2), padding=1,
+                                            output_padding=(2, 1)),
+         [real(1, 2, 2, 3), real(2, 1, 2, 2), real(1)],
+         "stride = { 1, 2 }, dilation = { 3, 2 }, padding = 1, output_padding = { 2, 1 }")
+
+
 def images():
     """Convolutions, pooling and normalisation."""
     case("conv2d", lambda x, w, b: F.conv2d(x, w, b, padding=1),
@@ -293,8 +319,9 @@ products()
 indexing()
 losses()
 images()
-with torch.random.fork_rng():
-    halves()
+for later in halves, soft_targets, padded:    # they leave the numbers of all others as they are
+    with torch.random.fork_rng():
+        later()
 version = torch.__version__.split("+")[0]
 print("-- Written by make_golden.py with PyTorch %s. Do not edit." % version)
 print("return { ops = {")

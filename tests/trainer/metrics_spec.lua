@@ -18,6 +18,13 @@ describe("metrics.Accuracy", function()
     assert.is_nil(accuracy:compute())
   end)
 
+  it("takes the largest of shares of classes", function()
+    local accuracy = metrics.Accuracy()
+    accuracy:update(pl.tensor(logits),
+      pl.tensor{ { 0.7, 0.3, 0 }, { 0.5, 0.4, 0.1 }, { 0, 0, 1 }, { 0, 0.9, 0.1 } })
+    assert.are.equal(0.5, accuracy:compute())
+  end)
+
   it("counts the top k; ties are no hits", function()
     local top = metrics.Accuracy{ top_k = 2 }
     top:update(pl.tensor(logits), labels(targets))

@@ -12,6 +12,7 @@ local MNIST = class("MNIST", Dataset)
 MNIST.options = {
   { "root", type = "string", required = true, doc = "folder of the files" },
   { "split", "train", choices = { "train", "test" }, doc = "training or test samples" },
+  { "channels", false, doc = "images of 1 x 28 x 28, as convolutions take them, not 28 x 28" },
   { "transform", type = "callable", doc = "changes each sample" },
 }
 
@@ -50,7 +51,8 @@ function MNIST:init(o)
   local prefix = prefixes[o.split]
   local images_path = find(self, o.root, prefix .. "-images-idx3-ubyte")
   local labels_path = find(self, o.root, prefix .. "-labels-idx1-ubyte")
-  local images, labels = Source.open_idx(images_path, 3), Source.open_idx(labels_path, 1)
+  local images = Source.open_idx(images_path, 3, o.channels)
+  local labels = Source.open_idx(labels_path, 1)
   check_counts(images, labels, images_path, labels_path)
   Source.check_labels(labels, #self.classes)
   self.root, self.split, self.transform = o.root, o.split, o.transform
@@ -65,7 +67,7 @@ function MNIST:size()
 end
 
 --- Sample i.
--- @return f32 image in [0, 1], of rows x columns; label from 1, a number
+-- @return f32 image in [0, 1], of rows x columns or 1 x rows x columns; label from 1, a number
 function MNIST:get(i)
   self:check_position(i)
   local image, label = self.samples:read(i)

@@ -35,10 +35,13 @@ end
 --- Open an idx file of u8; its header is checked, its contents are read at first use.
 -- @param path the file, plain or gzip
 -- @param rank how many dimensions it must have
+-- @param channels true: its images get a first dimension of size 1
 -- @return rows, for a field of a source
-function Source.open_idx(path, rank)
+function Source.open_idx(path, rank, channels)
   engine.check(C.pl_rows_open_idx(path, rank, out_rows))
-  return ffi.gc(out_rows[0], C.pl_rows_free)
+  local rows = ffi.gc(out_rows[0], C.pl_rows_free)
+  if channels then engine.check(C.pl_rows_add_channel(rows)) end
+  return rows
 end
 
 --- Complain unless u8 labels, as the file has them, are below `classes`.

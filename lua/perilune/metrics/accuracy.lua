@@ -29,12 +29,13 @@ local function hits_of(self, outputs, targets)
 end
 
 --- @param outputs n x classes
--- @param targets n positions
+-- @param targets n positions; or n x classes shares, of which the largest counts
 function Accuracy:update(outputs, targets)
   if not self.hits then
     local create = require "perilune.create"
     self.hits = create.zeros({}, { dtype = "i64", device = outputs.device }):keep()
   end
+  if targets:dim() == outputs:dim() then targets = targets:argmax(-1) end
   self.hits:add_(hits_of(self, outputs, targets):sum())
   self.count = self.count + targets:numel()
 end

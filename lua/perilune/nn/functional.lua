@@ -7,7 +7,7 @@ local functional = {}
 
 for _, name in ipairs {
   "relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "leaky_relu", "elu", "softmax",
-  "log_softmax", "flatten",
+  "log_softmax", "flatten", "pad",
 } do
   functional[name] = function(x, ...) return x[name](x, ...) end
 end

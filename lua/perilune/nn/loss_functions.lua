@@ -32,13 +32,26 @@ local function reduce(loss, how)
   return loss
 end
 
--- Softmax cross-entropy of n x classes logits and n targets from 1. The usual call without
--- options goes straight to the op: it is in every training step.
+-- Shares of classes instead of positions; no share can be ignored.
+local function soft_cross_entropy(input, target, o)
+  if o.ignore_index ~= -100 then
+    errors.raise("argument", "cross_entropy: ignore_index is for targets that are positions, these"
+      .. " are shares of classes", { op = "cross_entropy", argument = "ignore_index" })
+  end
+  return input:soft_cross_entropy(target, o.weight or nil,
+    { label_smoothing = o.label_smoothing or 0, reduction = o.reduction })
+end
+
+local holds_shares = { f32 = true, f64 = true, f16 = true, bf16 = true }
+
+-- Softmax cross-entropy of n x classes logits and n targets from 1, or n x classes shares of them.
+-- The usual call without options goes straight to the op: it is in every training step.
 define("cross_entropy", {
   class_weight, ignore_index,
   { "label_smoothing", 0, min = 0, max = 1, doc = "share of the target spread over all classes" },
   reduction,
 }, function(input, target, o)
+  if holds_shares[target.dtype] then return soft_cross_entropy(input, target, o) end
   if o.label_smoothing == 0 and o.reduction == "mean" and o.ignore_index == -100
     and not o.weight then
     return input:cross_entropy(target)

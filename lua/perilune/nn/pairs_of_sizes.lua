@@ -24,9 +24,9 @@ function pairs_of_sizes.both(layer, name, value)
   return { value[1], value[2] }
 end
 
---- "(3, 3)", as PyTorch prints it.
+--- "(3, 3)", as PyTorch prints it; a word as it is.
 function pairs_of_sizes.text(value)
-  if type(value) == "number" then return tostring(value) end
+  if type(value) ~= "table" then return tostring(value) end
   return "(" .. table.concat(value, ", ") .. (#value == 1 and "," or "") .. ")"
 end
 

@@ -83,4 +83,21 @@ function R.cat(a, list)
   end)
 end
 
+function R.pad(a, x)
+  local shape, rank, before = {}, #x.shape, {}
+  for d = 1, rank do
+    local place = 2 * (rank - d)
+    before[d] = a.padding[place + 1] or 0
+    shape[d] = x.shape[d] + before[d] + (a.padding[place + 2] or 0)
+  end
+  local from = {}
+  return build(shape, function(at)
+    for d = 1, rank do
+      from[d] = at[d] - before[d]
+      if from[d] < 0 or from[d] >= x.shape[d] then return a.value or 0 end
+    end
+    return array.at(x, from)
+  end)
+end
+
 return R

@@ -42,6 +42,21 @@ function R.cross_entropy(a, logits, target, weight)
   end)
 end
 
+function R.soft_cross_entropy(a, logits, target, weight)
+  local classes, smoothing = logits.shape[#logits.shape], a.label_smoothing or 0
+  local losses = {}
+  for i = 1, #logits.data / classes do
+    local row, first = {}, (i - 1) * classes
+    for c = 1, classes do row[c] = logits.data[first + c] end
+    losses[i] = 0
+    for c, v in ipairs(log_softmax(row)) do
+      local share = (1 - smoothing) * target.data[first + c] + smoothing / classes
+      losses[i] = losses[i] - share * (weight and weight.data[c] or 1) * v
+    end
+  end
+  return reduced(losses, a.reduction or "mean", #losses)
+end
+
 function R.nll_loss(a, log_probs, target, weight)
   return row_losses(a, log_probs, target, weight, function(row, class, weight_of)
     return -weight_of(class) * row[class]
