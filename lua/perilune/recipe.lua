@@ -63,6 +63,22 @@ function recipe.limited(dataset, n)
   return require("perilune.data").Subset(dataset, indices)
 end
 
+--- The samples of some classes, for recipes that learn some of them first.
+-- @param dataset one with `targets()`
+-- @param classes list of labels
+-- @param n at most so many of each class, the first ones; nil for all of them
+function recipe.of_classes(dataset, classes, n)
+  local left, indices = {}, {}
+  for _, label in ipairs(classes) do left[label] = n or math.huge end
+  for i, label in ipairs(dataset:targets():totable()) do
+    if (left[label] or 0) > 0 then
+      left[label] = left[label] - 1
+      indices[#indices + 1] = i
+    end
+  end
+  return require("perilune.data").Subset(dataset, indices)
+end
+
 --- Write the file that --json names, if it does: the results, and what they were measured with.
 -- @param options what `recipe.options` gave
 -- @param results a table of numbers, texts and lists; called at the end, so that the file holds a

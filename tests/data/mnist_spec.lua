@@ -39,6 +39,14 @@ describe("MNIST", function()
     end)
   end
 
+  it("gives all labels at once", function()
+    local ds = data.MNIST{ root = files.make(folder, 12, "gzip") }
+    local labels = ds:targets()
+    assert.equal("i64", labels.dtype)
+    assert.same({ 12 }, labels.shape)
+    for i = 1, 12 do assert.equal(select(2, ds:get(i)), labels[i]:item()) end
+  end)
+
   it("gives its images a channel when asked, alone and in batches", function()
     local ds = data.MNIST{ root = files.make(folder, 4, "plain"), channels = true }
     local plain = data.MNIST{ root = folder }

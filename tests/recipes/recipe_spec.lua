@@ -89,6 +89,19 @@ describe("recipe.options", function()
     assert.truthy(tostring(err):find("'--epochs' must be an integer >= 1, got 0", 1, true))
   end)
 
+  it("picks the samples of some classes, the first ones of each", function()
+    local labels = { 3, 1, 2, 1, 3, 1 }
+    local set = pl.data.TensorDataset(pl.arange(1, 6), pl.tensor(labels, { dtype = "i64" }))
+    function set:targets() return pl.tensor(labels, { dtype = "i64" }) end
+    local function picked(...)
+      local list, subset = {}, pl.recipe.of_classes(set, ...)
+      for i = 1, subset:size() do list[i] = subset:index(i) end
+      return list
+    end
+    assert.are.same({ 1, 2, 4, 5, 6 }, picked{ 3, 1 })
+    assert.are.same({ 2, 3, 4 }, picked({ 1, 2 }, 2))
+  end)
+
   it("limits a dataset to its first samples", function()
     local set = pl.data.TensorDataset(pl.arange(1, 5))
     assert.are.equal(set, pl.recipe.limited(set, nil))

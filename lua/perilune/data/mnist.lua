@@ -74,6 +74,12 @@ function MNIST:get(i)
   return self:transformed(image, label:item())
 end
 
+--- The labels of all samples, from 1.
+-- @return i64, one for each sample
+function MNIST:targets()
+  return self.samples:column(2)
+end
+
 function MNIST:source()
   return self:transformed_source(self.samples)
 end

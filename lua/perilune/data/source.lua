@@ -186,6 +186,21 @@ function Source:read(i)
   return unpack(values)
 end
 
+--- A field of all samples as one tensor, a row each. Outside a loader its steps draw anew.
+-- @param k the field's number
+function Source:column(k)
+  local field, n, key = self.fields[k], self:size(), draws.key()
+  local values = create.empty({ n, unpack(field.shape) },
+    { dtype = field.dtype, device = "cpu" })
+  engine.check(C.pl_tensor_data(values._h, out_pointer))
+  local to = ffi.cast("char *", out_pointer[0])
+  local row_bytes = n > 0 and values:numel() / n * ffi.sizeof(tensor.c_types[field.dtype]) or 0
+  for i = 0, n - 1 do
+    engine.check(C.pl_source_read(self.handle, i, k - 1, key, to + i * row_bytes))
+  end
+  return values
+end
+
 -- How far up its classes an object's method is defined: 0 for the object itself.
 local function depth_of(object, name)
   local depth, at = 0, object
