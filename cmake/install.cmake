@@ -2,6 +2,8 @@
 
 install(TARGETS perilune_host RUNTIME DESTINATION bin)
 install(TARGETS perilune ${accelerators} LIBRARY DESTINATION lib/perilune)
+install(DIRECTORY accelerators DESTINATION lib/perilune FILES_MATCHING
+  PATTERN "accelerator.lua")
 install(DIRECTORY lua/perilune DESTINATION share/lua/5.1 FILES_MATCHING PATTERN "*.lua")
 install(FILES engine/perilune.h engine/data.h engine/io.h engine/accelerator.h engine/op.h
   engine/base.h engine/ops.def DESTINATION include/perilune)

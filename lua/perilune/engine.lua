@@ -91,6 +91,14 @@ function engine.open(name)
   return device_id[0]
 end
 
+--- How many devices an accelerator's library finds on this machine.
+-- @param name "cuda"
+-- @raise where there is no such library
+function engine.device_count(name)
+  engine.check(C.pl_device_count(name, device_id))
+  return device_id[0]
+end
+
 --- The name of an open device.
 function engine.device_name(id)
   return ffi.string(C.pl_device_name(id))
