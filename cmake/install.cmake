@@ -2,8 +2,12 @@
 
 install(TARGETS perilune_host RUNTIME DESTINATION bin)
 install(TARGETS perilune ${accelerators} LIBRARY DESTINATION lib/perilune)
-install(DIRECTORY accelerators DESTINATION lib/perilune FILES_MATCHING
-  PATTERN "accelerator.lua")
+# One by one: installing the folders would make those that have no class, and nobody removes them.
+file(GLOB classes CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} accelerators/*/accelerator.lua)
+foreach(class IN LISTS classes)
+  cmake_path(GET class PARENT_PATH folder)
+  install(FILES ${class} DESTINATION lib/perilune/${folder})
+endforeach()
 install(DIRECTORY lua/perilune DESTINATION share/lua/5.1 FILES_MATCHING PATTERN "*.lua")
 install(FILES engine/perilune.h engine/data.h engine/io.h engine/accelerator.h engine/op.h
   engine/base.h engine/ops.def DESTINATION include/perilune)
