@@ -171,6 +171,8 @@ static pl_status start(device *d, const char *name, int index) {
   pl_status s = load(name, d);
   if (s) return s;
   int present = d->table->count();
+  if (present == 0 && d->table->absent)
+    return status_fail(PL_EDEVICE, NULL, NULL, "%s: %s", name, d->table->absent());
   if (index >= present)
     return status_fail(PL_EDEVICE, NULL, NULL,
                        "%s:%d does not exist: this machine has %d device%s of "

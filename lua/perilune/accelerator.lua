@@ -15,6 +15,7 @@ local class = require "perilune.class"
 local devices = require "perilune.accelerator.devices"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
+local Sampler = require "perilune.accelerator.sampler"
 
 local Accelerator = class("Accelerator")
 
@@ -41,8 +42,10 @@ end
 function Accelerator:is_available()
   local ok, count = pcall(engine.device_count, self:name())
   if not ok then return false, count.message or tostring(count) end
-  return count > 0, count == 0 and ("no device of accelerator '%s' was found"):format(self:name())
-    or nil
+  if count > 0 then return true end
+  local opened, err = pcall(engine.open, self:name()) -- the device may know the reason
+  return false, not opened and err.message
+    or ("no device of accelerator '%s' was found"):format(self:name())
 end
 
 --- How many devices there are, which is what devices = "auto" and -1 use.
@@ -77,9 +80,30 @@ end
 --- Called once in a run, when data and state are prepared, before modules move to the device.
 function Accelerator:setup(_) end
 
+--- Seconds between two takings of statistics.
+Accelerator.stats_seconds = 1
+
+--- What a device and this process use: numbers by names that carry their unit. The first question
+-- starts a thread that takes them until teardown, so that asking waits for nothing; loads are means
+-- over the time between two takings, so the first answer may lack them.
+-- @param device its name: "cuda:0"
+-- @return { memory_used_bytes =, memory_peak_bytes =, ... }; what is not known is absent
+function Accelerator:get_device_stats(device)
+  self.samplers = self.samplers or {}
+  local sampler = self.samplers[device]
+  if not sampler then
+    sampler = Sampler(device, self.stats_seconds)
+    self.samplers[device] = sampler
+  end
+  return sampler:read()
+end
+
 --- Give back what setup_device and setup took. Called once at the end of every run, failed ones
--- included, even if setup_device was what failed.
-function Accelerator:teardown() end
+-- included, even if setup_device was what failed. One of your own calls this one too.
+function Accelerator:teardown()
+  for _, sampler in pairs(self.samplers or {}) do sampler:stop() end
+  self.samplers = nil
+end
 
 --- Make the accelerator known. Called once by whoever found its file; a class may register itself
 -- under several names, or with options.

@@ -50,6 +50,14 @@ if not found then
 end
 
 engine.C = C
+
+--- Read another public header of the engine, "data.h"; each once.
+-- @return engine.C, which has its functions then
+function engine.declare(name)
+  ffi.cdef(read_header((paths.header:gsub("[^/]+$", name))))
+  return C
+end
+
 engine.context = C.pl_context_get()
 engine.version = ffi.string(C.pl_version())
 
@@ -109,6 +117,11 @@ end
 -- @param name the device; the CPU where none is given
 function engine.synchronize(name)
   engine.check(C.pl_device_synchronize(engine.open(name or "cpu")))
+end
+
+--- What an open device says of itself: "CPU, avx512 kernels".
+function engine.device_description(id)
+  return ffi.string(C.pl_device_description(id))
 end
 
 local property = ffi.new "int64_t[1]"

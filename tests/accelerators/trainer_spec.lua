@@ -101,8 +101,8 @@ describe("accelerator =", function()
     local Absent = recorder({})
     function Absent:is_available() return false, "its cable is not plugged in" end
     local err = error_of(make, { accelerator = Absent })
-    assert.are.equal("accelerator = Absent: its cable is not plugged in; available here: "
-      .. table.concat(pl.engine.available(), ", "), (err.message:gsub("Recorder", "Absent")))
+    assert.truthy(err.message:find("accelerator = Recorder: its cable is not plugged in; "
+      .. "available here: cpu, null", 1, true), err.message)
   end)
 
   it("anything else is refused", function()

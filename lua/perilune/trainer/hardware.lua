@@ -8,10 +8,14 @@ local errors = require "perilune.errors"
 local precisions = require "perilune.precisions"
 local strategies = require "perilune.strategies"
 
--- The names of the devices that are meant.
+-- The names of the devices that are meant. Nothing said is all, but one where no strategy is there
+-- for all.
 local function devices_of(accelerator, value)
   local c = getmetatable(accelerator)
-  if value == nil or value == "auto" then value = c:auto_device_count() end
+  if value == nil or value == "auto" then
+    local all = c:auto_device_count()
+    value = (value == "auto" or strategies:best_for(all)) and all or 1
+  end
   local names = c:get_parallel_devices(c:parse_devices(value))
   if type(names) ~= "table" or type(names[1]) ~= "string" then
     errors.raise("user", ("%s:get_parallel_devices must return a list of device names, got %s")
