@@ -111,4 +111,16 @@ row("step_mallocs", "count", "most", 0, function(runner)
   return not missing and worst or nil, nil, missing
 end)
 
+--- A worker that writes large files, in a folder that is removed afterwards; once is enough.
+local function with_files(name)
+  return function(runner)
+    return runner:with_folder(function(folder)
+      return runner:pair(name, { name .. ".lua", folder, once = true })
+    end)
+  end
+end
+
+row("snapshot_stall", "fraction", "most", 1.3, with_files "snapshot_stall")
+row("resume", "s", "most", 0.5, with_files "resume")
+
 return rows
