@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include "status.h"
 
-/* Asked for several times an op: an offset that is known when the library is loaded, no call. */
-static _Thread_local context *here __attribute__((tls_model("initial-exec")));
+static _Thread_local context *here;
 
 static context *context_new(void) {
   here = calloc(1, sizeof *here);
