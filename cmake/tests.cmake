@@ -17,8 +17,8 @@ foreach(name IN LISTS strangers)
     REGEX "^PERILUNE_ACCELERATORS=")
 endforeach()
 
-# What tests on a device need, its folder says: tests.cmake there may add to `environment` and choose,
-# in <name>_harness, which specs of the op harness run on it.
+# What tests on a device need, its folder says: tests.cmake there may add to `environment` and
+# choose, in <name>_harness, which specs of the op harness run on it.
 foreach(target IN LISTS accelerators)
   string(REGEX REPLACE "^perilune_" "" name ${target})
   include(${CMAKE_SOURCE_DIR}/accelerators/${name}/tests.cmake OPTIONAL)
