@@ -37,9 +37,13 @@ if(PL_SANITIZE MATCHES fuzzer)
   return()
 endif()
 
+set(sanitize)
+if(PL_SANITIZE)
+  set(sanitize -fsanitize=${PL_SANITIZE})
+endif()
 foreach(name IN LISTS strangers)
   add_checked(stranger.${name} c sh ${CMAKE_SOURCE_DIR}/cmake/stranger.sh ${CMAKE_BINARY_DIR}
-    ${CMAKE_SOURCE_DIR}/accelerators/${name} "$<$<BOOL:${PL_SANITIZE}>:-fsanitize=${PL_SANITIZE}>")
+    ${CMAKE_SOURCE_DIR}/accelerators/${name} "${sanitize}")
   set_tests_properties(stranger.${name} PROPERTIES FIXTURES_SETUP strangers RESOURCE_LOCK install)
 endforeach()
 

@@ -97,7 +97,9 @@ static pl_status refuse_or_say(const call *c, bool refuse) {
 static pl_status launch_kernel(call *c, const pl_operand *const *out) {
   int id = c->row->info.id;
   pl_kernel kernel = c->device->kernels[id];
-  if (!kernel || !attrs_fit_kernel(c->row, c->attrs, c->device->kernel_attrs[id]))
+  uint32_t known = c->device->kernel_attrs[id];
+  bool older = known < (uint32_t)c->row->info.attrs_size;
+  if (!kernel || (older && !attrs_fit_kernel(c->row, c->attrs, known)))
     return PL_EUNSUPPORTED;
   int32_t deterministic = context_here()->shared.deterministic;
   pl_status s = deterministic && !device_repeats(c->device, id)
