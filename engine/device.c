@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "queue.h"
 #include "status.h"
 
 enum { MAX_DEVICES = 64, MAX_NAMES = 64, PATH = 4096 };
@@ -58,10 +60,24 @@ static bool open_in(const char *folder, void *data) {
   return s->library != NULL;
 }
 
+static bool library_in(const char *folder, void *data) {
+  char path[PATH + 128];
+  snprintf(path, sizeof path, "%s/libperilune_%s.so", folder, (const char *)data);
+  return access(path, R_OK) == 0;
+}
+
+bool device_has_library(const char *name) { return each_folder(library_in, (void *)name); }
+
 /* ---- names ---- */
 
 static char found_names[MAX_NAMES][32];
 static int32_t n_found;
+
+static void add_name(const char *name) {
+  bool known = false;
+  for (int i = 0; i < n_found; i++) known |= !strcmp(found_names[i], name);
+  if (!known && n_found < MAX_NAMES) strcpy(found_names[n_found++], name);
+}
 
 static bool list_folder(const char *folder, void *data) {
   (void)data;
@@ -72,9 +88,7 @@ static bool list_folder(const char *folder, void *data) {
     if (sscanf(e->d_name, "libperilune_%31[a-z0-9_].so%n", name, &end) != 1 || !end
         || e->d_name[end])
       continue;
-    bool known = false;
-    for (int i = 0; i < n_found; i++) known |= !strcmp(found_names[i], name);
-    if (!known && n_found < MAX_NAMES) strcpy(found_names[n_found++], name);
+    add_name(name);
   }
   if (dir) closedir(dir);
   return false;
@@ -86,6 +100,7 @@ pl_status pl_device_available(int32_t index, const char **out) {
   if (index == 0) {
     n_found = 0;
     each_folder(list_folder, NULL);
+    queue_each(add_name);
     qsort(found_names, (size_t)n_found, sizeof *found_names, by_name);
   }
   if (index < 0 || index >= n_found)
@@ -118,6 +133,10 @@ static pl_kernel kernel_find(device *d, const pl_op_info *op, uint32_t *attrs) {
   return kernel;
 }
 
+void device_find_kernels(device *d) {
+  for (int i = 0; i < OP_COUNT; i++) d->kernels[i] = kernel_find(d, pl_op(i), &d->kernel_attrs[i]);
+}
+
 /* The table as this engine knows it: an older one of the same ABI is shorter, a newer longer. */
 static pl_status take_table(const char *name, device *d, const pl_accelerator *theirs) {
   if (!theirs)
@@ -140,6 +159,11 @@ static pl_status take_table(const char *name, device *d, const pl_accelerator *t
 
 static pl_status load(const char *name, device *d) {
   search s = { .name = name };
+  if (queue_devices(name)) {
+    d->own_table = queue_table;
+    d->table = &d->own_table;
+    return PL_OK;
+  }
   if (!each_folder(open_in, &s)) {
     char names[512];
     if (s.error[0])
@@ -154,23 +178,29 @@ static pl_status load(const char *name, device *d) {
   return take_table(name, d, dlsym(s.library, "pl_accelerator_table"));
 }
 
+static int32_t count_devices(const device *d, const char *name) {
+  return device_is_queue(d) ? queue_devices(name) : d->table->count();
+}
+
 static pl_status start(device *d, const char *name, int index) {
   pl_status s = load(name, d);
   if (s) return s;
-  int present = d->table->count();
+  int present = count_devices(d, name);
   if (index >= present)
     return status_fail(PL_EDEVICE, NULL, NULL,
                        "%s:%d does not exist: this machine has %d device%s of "
                        "accelerator '%s', counted from 0", name, index, present,
                        present == 1 ? "" : "s", name);
-  if ((s = d->table->open(index, &host, &d->state))) return s;
+  s = device_is_queue(d) ? queue_open(name, d, &d->state)
+                         : d->table->open(index, &host, &d->state);
+  if (s) return s;
   d->info.size = sizeof d->info;
   if ((s = d->table->describe(d->state, &d->info))) {
     d->table->close(d->state);
     return s;
   }
   pool_init(&d->pool);
-  for (int i = 0; i < OP_COUNT; i++) d->kernels[i] = kernel_find(d, pl_op(i), &d->kernel_attrs[i]);
+  device_find_kernels(d);
   if (d->kernels[OP_copy]) return PL_OK;
   d->table->close(d->state);
   return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' has no kernel for copy, the one "

@@ -21,5 +21,7 @@ typedef struct device {
 } device;
 
 device *device_at(int32_t id);        /* NULL if there is none */
+void device_find_kernels(device *d);
+bool device_has_library(const char *name);   /* could an accelerator of that name be loaded? */
 
 static inline bool device_is(const device *d, uint32_t cap) { return (d->info.caps & cap) != 0; }
