@@ -33,7 +33,8 @@ packages="gcc libc6-dev make cmake pkg-config $(luajit_packages)
 case $target in
 build) ;;
 demo) packages="$packages dataset-fashion-mnist" ;;
-test) packages="$packages dataset-fashion-mnist lua-busted lua-term lua-cjson lua-check" ;;
+test) packages="$packages dataset-fashion-mnist lua-busted lua-term lua-cjson lua-check
+  ocl-icd-opencl-dev pocl-opencl-icd" ;;
 doc) packages="$packages lua-ldoc" ;;
 *) echo "setup.sh: no set-up called '$target'" >&2; exit 1 ;;
 esac

@@ -17,6 +17,12 @@ foreach(name IN LISTS strangers)
     REGEX "^PERILUNE_ACCELERATORS=")
 endforeach()
 
+# What tests on a device need, its folder says: tests.cmake there may add to `environment`.
+foreach(target IN LISTS accelerators)
+  string(REGEX REPLACE "^perilune_" "" name ${target})
+  include(${CMAKE_SOURCE_DIR}/accelerators/${name}/tests.cmake OPTIONAL)
+endforeach()
+
 # add_checked(name label command...): a test with what all tests share.
 function(add_checked name label)
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
@@ -31,7 +37,8 @@ foreach(name IN LISTS strangers)
 endforeach()
 
 # ---- C units: linked with the engine's objects and, in tests/<accelerator>/, with that device's.
-# A folder's options.cmake adds what its units need and may give them an environment of their own.
+# A folder's options.cmake adds what its units need, and may give them an environment of their own
+# and all its tests fixtures to wait for.
 file(GLOB unit_options CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/options.cmake)
 foreach(file IN LISTS unit_options)
   include(${file})
@@ -58,8 +65,10 @@ foreach(unit IN LISTS units)
   endif()
   add_checked(c.${name} c ${CMAKE_BINARY_DIR}/tests/${target})
   if(DEFINED ${folder}_environment)
-    set_tests_properties(c.${name} PROPERTIES ENVIRONMENT "${${folder}_environment}"
-      FIXTURES_REQUIRED strangers)
+    set_tests_properties(c.${name} PROPERTIES ENVIRONMENT "${${folder}_environment}")
+  endif()
+  if(DEFINED ${folder}_fixtures)
+    set_tests_properties(c.${name} PROPERTIES FIXTURES_REQUIRED "${${folder}_fixtures}")
   endif()
 endforeach()
 
@@ -87,15 +96,21 @@ foreach(folder IN LISTS spec_folders)
   if(NOT PL_SANITIZE AND NOT folder STREQUAL host)
     add_checked(${name}.joff "lua;joff" ${runner} -joff ${BUSTED} --no-recursive tests/${folder})
   endif()
+  if(DEFINED ${folder}_fixtures)
+    set_property(TEST ${name} PROPERTY FIXTURES_REQUIRED ${${folder}_fixtures})
+  endif()
 endforeach()
 
-# The op harness again on devices that compute: tensors are made there.
-foreach(name IN LISTS strangers)
+# The op harness again on the other devices that compute: tensors are made there.
+set(devices ${accelerators})
+list(TRANSFORM devices REPLACE "^perilune_" "")
+list(REMOVE_ITEM devices cpu null)
+foreach(name IN LISTS devices strangers)
   if(PL_SANITIZE)
     break()
   endif()
   add_checked(lua.ops.${name} lua ${runner} ${BUSTED} --no-recursive tests/ops)
-  set_tests_properties(lua.ops.${name} PROPERTIES FIXTURES_REQUIRED strangers
+  set_tests_properties(lua.ops.${name} PROPERTIES FIXTURES_REQUIRED strangers SKIP_RETURN_CODE 77
     ENVIRONMENT "${environment};PERILUNE_TEST_DEVICE=${name}")
 endforeach()
 

@@ -51,7 +51,12 @@ typedef struct pl_host {
     __attribute__((format(printf, 3, 4)));
 } pl_host;
 
-enum { PL_CAP_STRIDED = 1, PL_CAP_HOST = 2, PL_CAP_ASYNC = 4 };  /* HOST: map() gives pointers */
+enum {
+  PL_CAP_STRIDED = 1,
+  PL_CAP_HOST = 2,                   /* map() gives pointers */
+  PL_CAP_ASYNC = 4,
+  PL_CAP_LAZY = 8                    /* told of every release at once: buffers are not cached */
+};
 
 typedef struct pl_device_info {
   uint32_t size;
@@ -78,6 +83,7 @@ typedef struct pl_accelerator {
   pl_kernel (*find)(void *state, const pl_op_info *op);           /* NULL: symbol kernel_<op> */
   pl_status (*set)(void *state, const char *property, int64_t value);
   pl_status (*get)(void *state, const char *property, int64_t *out);
+  const char *(*absent)(void);       /* where count is 0: why, as a sentence without its end */
 } pl_accelerator;
 
 #define PL_EXPORT __attribute__((visibility("default")))

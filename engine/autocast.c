@@ -59,8 +59,9 @@ static bool takes_part(const call *c, int i) {
 }
 
 pl_status call_autocast(call *c) {
-  int32_t low = context_here()->shared.autocast, flags = call_flags(c);
-  if (!low || !(flags & (PL_CAST_LOW | PL_CAST_F32))) return PL_OK;
+  int32_t flags = call_flags(c), low;
+  if (!(flags & (PL_CAST_LOW | PL_CAST_F32)) || !(low = context_here()->shared.autocast))
+    return PL_OK;
   int32_t dtype = flags & PL_CAST_LOW ? low : PL_F32;
   pl_status s = PL_OK;
   for (int i = 0; i < c->n_x && !s; i++) {

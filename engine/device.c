@@ -1,6 +1,7 @@
 /*
 ** device.c -- finds accelerators by file name, libperilune_<name>.so beside the engine or in
-** PERILUNE_ACCELERATORS (folders separated by ':'), and opens each device once.
+** PERILUNE_ACCELERATORS (folders separated by ':', each a device's own or one that holds such
+** folders by name), and opens each device once.
 */
 #include "device.h"
 #include <dirent.h>
@@ -12,7 +13,7 @@
 #include "queue.h"
 #include "status.h"
 
-enum { MAX_DEVICES = 64, MAX_NAMES = 64, PATH = 4096 };
+enum { MAX_DEVICES = 64, MAX_NAMES = 64, PATH = 4096, LIBRARY_PATH = PATH + 128 };
 
 static device *devices[MAX_DEVICES];
 static int32_t n_devices;
@@ -48,25 +49,29 @@ static bool each_folder(bool (*visit)(const char *folder, void *data), void *dat
 
 typedef struct search { const char *name; void *library; char error[512]; } search;
 
+/* The library of an accelerator in a folder, in `path` (LIBRARY_PATH bytes), or false. */
+static bool library_in(const char *folder, const char *name, char *path) {
+  snprintf(path, LIBRARY_PATH, "%s/libperilune_%s.so", folder, name);
+  if (access(path, R_OK) == 0) return true;
+  snprintf(path, LIBRARY_PATH, "%s/%s/libperilune_%s.so", folder, name, name);
+  return access(path, R_OK) == 0;
+}
+
 static bool open_in(const char *folder, void *data) {
   search *s = data;
-  char path[PATH + 128];
-  snprintf(path, sizeof path, "%s/libperilune_%s.so", folder, s->name);
-  FILE *f = fopen(path, "r");
-  if (!f) return false;
-  fclose(f);
+  char path[LIBRARY_PATH];
+  if (!library_in(folder, s->name, path)) return false;
   s->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!s->library) snprintf(s->error, sizeof s->error, "%s", dlerror());
   return s->library != NULL;
 }
 
-static bool library_in(const char *folder, void *data) {
-  char path[PATH + 128];
-  snprintf(path, sizeof path, "%s/libperilune_%s.so", folder, (const char *)data);
-  return access(path, R_OK) == 0;
+static bool has_library(const char *folder, void *data) {
+  char path[LIBRARY_PATH];
+  return library_in(folder, data, path);
 }
 
-bool device_has_library(const char *name) { return each_folder(library_in, (void *)name); }
+bool device_has_library(const char *name) { return each_folder(has_library, (void *)name); }
 
 /* ---- names ---- */
 
@@ -79,16 +84,21 @@ static void add_name(const char *name) {
   if (!known && n_found < MAX_NAMES) strcpy(found_names[n_found++], name);
 }
 
+/* The name in libperilune_<name>.so, or that of a folder with its library. */
+static bool names_accelerator(const char *folder, const char *entry, char *name) {
+  int end = 0;
+  char path[LIBRARY_PATH];
+  if (sscanf(entry, "libperilune_%31[a-z0-9_].so%n", name, &end) == 1 && end) return !entry[end];
+  if (sscanf(entry, "%31[a-z0-9_]%n", name, &end) != 1 || entry[end]) return false;
+  return library_in(folder, name, path);
+}
+
 static bool list_folder(const char *folder, void *data) {
   (void)data;
   DIR *dir = opendir(folder);
   for (struct dirent *e; dir && (e = readdir(dir));) {
     char name[32];
-    int end = 0;
-    if (sscanf(e->d_name, "libperilune_%31[a-z0-9_].so%n", name, &end) != 1 || !end
-        || e->d_name[end])
-      continue;
-    add_name(name);
+    if (names_accelerator(folder, e->d_name, name)) add_name(name);
   }
   if (dir) closedir(dir);
   return false;
@@ -186,6 +196,8 @@ static pl_status start(device *d, const char *name, int index) {
   pl_status s = load(name, d);
   if (s) return s;
   int present = count_devices(d, name);
+  if (present == 0 && d->table->absent)
+    return status_fail(PL_EDEVICE, NULL, NULL, "%s: %s", name, d->table->absent());
   if (index >= present)
     return status_fail(PL_EDEVICE, NULL, NULL,
                        "%s:%d does not exist: this machine has %d device%s of "
@@ -225,7 +237,7 @@ static pl_status open_new(const char *name, int index, const char *full, int32_t
   return PL_OK;
 }
 
-/* "cpu" is cpu:0 of the only kind; "cuda" is cuda:0. */
+/* The one name of a device: "cuda" is cuda:0; the CPU, of which there is one, is "cpu". */
 static pl_status parse(const char *text, char *name, int *index, char *full) {
   int end = 0;
   *index = 0;
@@ -235,8 +247,8 @@ static pl_status parse(const char *text, char *name, int *index, char *full) {
     return status_fail(PL_EARGUMENT, NULL, NULL,
                        "'%s' is no device; expected a name such as 'cpu' or "
                        "'cuda:0'", text);
-  if (strchr(text, ':') && strcmp(name, "cpu")) snprintf(full, 32, "%.23s:%d", name, *index % 1000);
-  else snprintf(full, 32, *index ? "%.23s:%d" : "%s", name, *index);
+  if (*index == 0 && strcmp(name, "cpu") == 0) strcpy(full, name);
+  else snprintf(full, 32, "%.23s:%d", name, *index % 1000);
   return PL_OK;
 }
 
@@ -251,6 +263,13 @@ pl_status pl_device_open(const char *text, int32_t *out) {
   if (i < n_devices) *out = i;
   else s = open_new(name, index, full, out);
   pthread_mutex_unlock(&opening);
+  return s;
+}
+
+pl_status pl_device_count(const char *name, int32_t *out) {
+  device d = { 0 };
+  pl_status s = load(name, &d);
+  if (s == PL_OK) *out = count_devices(&d, name);
   return s;
 }
 

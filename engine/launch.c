@@ -201,10 +201,17 @@ static pl_status run_on_host(call *c) {
   return s;
 }
 
+/* A row whose gradient is that of its composite needs the composite while gradients are recorded,
+** whatever kernel a device has. */
+static bool may_launch(const call *c) {
+  if (!c->device->kernels[c->row->info.id]) return false;
+  return c->row->grad != grad_via || !context_here()->shared.grad;
+}
+
 pl_status call_run(call *c) {
   pl_status s = PL_OK;
   int n_out = c->row->info.n_out;
-  if (c->device->kernels[c->row->info.id]) {
+  if (may_launch(c)) {
     const pl_operand *out[PL_MAX_OUT] = { NULL };
     for (int j = 0; j < n_out && !s; j++) {
       s = tensor_make(c->device, &c->out[j], &c->y[j]);

@@ -74,6 +74,7 @@ pl_status pl_device_set(int32_t device, const char *property, int64_t value);
 pl_status pl_device_get(int32_t device, const char *property, int64_t *out);
 pl_status pl_device_available(int32_t index,
                               const char **out); /* names found; PL_EARGUMENT ends */
+pl_status pl_device_count(const char *name, int32_t *out);  /* of the accelerator "cuda" */
 typedef struct pl_memory { int64_t in_use, cached, peak, allocations, limit; } pl_memory;
 pl_status pl_device_memory(int32_t device, pl_memory *out);
 pl_status pl_device_synchronize(int32_t device);   /* waits for everything launched */

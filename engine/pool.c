@@ -96,7 +96,7 @@ void pool_give(device *d, pl_buffer *buffer, int64_t rounded) {
   int class = class_of(rounded, &same);
   pthread_mutex_lock(&d->pool.lock);
   d->pool.memory.in_use -= rounded;
-  bool kept = shelf_push(&d->pool.shelves[class], buffer);
+  bool kept = !device_is(d, PL_CAP_LAZY) && shelf_push(&d->pool.shelves[class], buffer);
   if (kept) d->pool.memory.cached += rounded;
   pthread_mutex_unlock(&d->pool.lock);
   if (!kept) d->table->release(d->state, buffer);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "meters.h"
 
 enum { ALIGN = 64, HUGE_PAGE = 2 << 20 };
 
@@ -152,7 +153,7 @@ static pl_status cpu_get(void *state, const char *property, int64_t *out) {
   (void)state;
   if (strcmp(property, "threads") == 0) *out = cpu_threads();
   else if (strcmp(property, "level") == 0) *out = level;
-  else return FAIL(PL_EARGUMENT, "cpu has no property \"%s\"; it has threads, level", property);
+  else return cpu_meter(property, out);
   return PL_OK;
 }
 

@@ -7,13 +7,14 @@
 local rawget, setmetatable, getmetatable, type = rawget, setmetatable, getmetatable, type
 
 local class = {}
-local is_class = setmetatable({}, { __mode = "k" })
+-- class -> its name, which may have a method or a field `name` of its own
+local names = setmetatable({}, { __mode = "k" })
 local Object = { name = "Object" }
 Object.__index = Object
 
 --- Whether a value is a class made here.
 function class.is_class(value)
-  return is_class[value] == true
+  return names[value] ~= nil
 end
 
 --- Whether a value is an instance of a class or of one of its subclasses.
@@ -28,9 +29,8 @@ end
 
 --- The name of a value's class, or its Lua type for what is no instance.
 function class.name_of(value)
-  if is_class[value] then return rawget(value, "name") end
   local c = type(value) == "table" and getmetatable(value) or nil
-  return is_class[c] and rawget(c, "name") or type(value)
+  return names[value] or names[c] or type(value)
 end
 
 local function has_own(c, key)
@@ -58,12 +58,12 @@ local function construct(c, ...)
 end
 
 local function describe(c)
-  return "class " .. c.name
+  return "class " .. names[c]
 end
 
 local function define(_, name, super)
   if type(name) ~= "string" then error("class: the first argument is the class's name", 3) end
-  if super ~= nil and not is_class[super] then
+  if super ~= nil and not names[super] then
     error(("class: the super class of '%s' must be a class, got %s"):format(name, type(super)), 3)
   end
   super = super or Object
@@ -71,8 +71,9 @@ local function define(_, name, super)
   for key, value in pairs(super) do
     if type(key) == "string" and key:sub(1, 2) == "__" then c[key] = value end
   end
-  c.name, c.super = name, super
-  is_class[c] = true
+  c.super = super
+  if type(super.name) ~= "function" then c.name = name end   -- a method name() is inherited
+  names[c] = name
   if super.__index == super then c.__index = c end
   return setmetatable(c, { __index = super, __call = construct, __tostring = describe })
 end
@@ -84,7 +85,7 @@ end
 
 --- Whether an instance, or a class itself, belongs to a class.
 function Object:is_a(of)
-  local c = is_class[self] and self or getmetatable(self)
+  local c = names[self] and self or getmetatable(self)
   while c do
     if c == of then return true end
     c = rawget(c, "super")
@@ -99,14 +100,14 @@ end
 
 --- Check arguments against the class's merged options list; the result is idempotent.
 function Object:check(...)
-  return require("perilune.check").class(is_class[self] and self or getmetatable(self), ...)
+  return require("perilune.check").class(names[self] and self or getmetatable(self), ...)
 end
 
 function Object:__tostring()
   return class.name_of(self)
 end
 
-is_class[Object] = true
+names[Object] = "Object"
 setmetatable(Object, { __call = construct, __tostring = describe })
 class.Object = Object
 

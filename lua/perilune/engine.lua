@@ -50,6 +50,14 @@ if not found then
 end
 
 engine.C = C
+
+--- Read another public header of the engine, "data.h"; each once.
+-- @return engine.C, which has its functions then
+function engine.declare(name)
+  ffi.cdef(read_header((paths.header:gsub("[^/]+$", name))))
+  return C
+end
+
 engine.context = C.pl_context_get()
 engine.version = ffi.string(C.pl_version())
 
@@ -65,16 +73,20 @@ local function text_or_nil(pointer)
   return text ~= "" and text or nil
 end
 
+--- Called before a failure is raised; set by perilune.queue.
+function engine.before_raise() end
+
 --- Raise the engine's last failure at the user's line.
 -- @param status what an engine function answered, not PL_OK
 -- @param message another sentence than the engine's, optional
 function engine.raise(status, message)
   local _, exit_code
   if status == C.PL_EINTERRUPTED then _, exit_code = engine.take_interrupt() end
-  errors.raise(kinds[status] or "user", message or ffi.string(C.pl_error()), {
-    op = text_or_nil(C.pl_error_op()), argument = text_or_nil(C.pl_error_argument()),
-    exit_code = exit_code,
-  })
+  message = message or ffi.string(C.pl_error())
+  local fields = { op = text_or_nil(C.pl_error_op()), argument = text_or_nil(C.pl_error_argument()),
+    exit_code = exit_code }
+  engine.before_raise()
+  errors.raise(kinds[status] or "user", message, fields)
 end
 
 --- Raise unless status is PL_OK.
@@ -91,6 +103,14 @@ function engine.open(name)
   return device_id[0]
 end
 
+--- How many devices an accelerator's library finds on this machine.
+-- @param name "cuda"
+-- @raise where there is no such library
+function engine.device_count(name)
+  engine.check(C.pl_device_count(name, device_id))
+  return device_id[0]
+end
+
 --- The name of an open device.
 function engine.device_name(id)
   return ffi.string(C.pl_device_name(id))
@@ -101,6 +121,11 @@ end
 -- @param name the device; the CPU where none is given
 function engine.synchronize(name)
   engine.check(C.pl_device_synchronize(engine.open(name or "cpu")))
+end
+
+--- What an open device says of itself: "CPU, avx512 kernels".
+function engine.device_description(id)
+  return ffi.string(C.pl_device_description(id))
 end
 
 local property = ffi.new "int64_t[1]"

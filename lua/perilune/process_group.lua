@@ -26,6 +26,21 @@ function ProcessGroup:gather(tensor)
   return tensor
 end
 
+--- The sum or the mean of a tensor over all ranks.
+-- @param _op "sum" or "mean"
+function ProcessGroup:reduce(tensor, _op)
+  return tensor
+end
+
+--- Wait until all ranks are here.
+function ProcessGroup:barrier() end
+
+--- A value of one rank, on all: nil, a boolean, a number, a string, a tensor or a table of these.
+-- @param _source the rank that has it, 0 if not given
+function ProcessGroup:broadcast(value, _source)
+  return value
+end
+
 --- The sums over all ranks of a list of numbers.
 function ProcessGroup:sum(numbers)
   return numbers

@@ -16,8 +16,8 @@ local InMemoryRunHistory = require "perilune.in_memory_run_history"
 local Measures = require "perilune.trainer.measures"
 local OptimizerList = require "perilune.trainer.optimizer_list"
 local Predictions = require "perilune.trainer.predictions"
-local ProcessGroup = require "perilune.process_group"
 local TrainerControls = require "perilune.trainer.controls"
+local connect_hardware = require "perilune.trainer.hardware"
 local limits = require "perilune.trainer.limits"
 local logging = require "perilune.trainer.logging"
 local metrics = require "perilune.metrics"
@@ -46,7 +46,8 @@ function Trainer:init(o)
   self.run_history = o.run_history or InMemoryRunHistory()
   self.quiet, self.detect_anomaly = o.quiet, o.detect_anomaly
   self.root_dir = o.root_dir or nil
-  self.process_group, self.device = ProcessGroup(), "cpu"
+  self.strategy = connect_hardware(o)
+  self.process_group, self.device = self.strategy.process_group, self.strategy.root_device
   self.state, self.update = "idle", 0
   if o.seed then random.manual_seed(o.seed) end
   self.eval_metrics = metrics.make(o.metrics or {})
@@ -88,10 +89,10 @@ end
 -- `self.update` has been counted already: it is the update being worked on. Its gradients are
 -- complete.
 local function update_parameters(self, handler)
+  self.strategy:finish_gradients(self.optimizer)
   handler:call_event("on_before_optimizer_step", self)
   self:clip_gradients()
-  self:optimizer_step()
-  self:scheduler_step()
+  if self:optimizer_step() ~= false then self:scheduler_step() end
   self:optimizer_zero_grad()
   handler:call_event("on_optimizer_step_end", self)
 end
@@ -109,7 +110,7 @@ end
 local function train_step(self, batch, step, share, due)
   local handler = self.callback_handler
   handler:call_event("on_train_step_start", self, batch)
-  local output = self:calculate_train_batch_loss(batch)
+  local output = self.strategy:forward(self.calculate_train_batch_loss, self, batch)
   local items = self.train_measures:update(output, self.update, step)
   if self.train_metrics[1] then
     context.no_grad(self.update_metrics, self, self.train_metrics, batch, output)
@@ -128,7 +129,7 @@ end
 local function eval_step(self, batch, step)
   local handler = self.callback_handler
   handler:call_event("on_eval_step_start", self, batch)
-  local output = self:calculate_eval_batch_loss(batch)
+  local output = self.strategy:forward(self.calculate_eval_batch_loss, self, batch)
   self.eval_measures:update(output, nil, step)
   if self.eval_metrics[1] then self:update_metrics(self.eval_metrics, batch, output) end
   handler:call_event("on_eval_step_end", self, batch, output, step)
@@ -137,7 +138,7 @@ end
 local function predict_step(self, batch, step)
   local handler = self.callback_handler
   handler:call_event("on_predict_step_start", self, batch)
-  local outputs = self:calculate_predictions(batch)
+  local outputs = self.strategy:forward(self.calculate_predictions, self, batch)
   if self.predictions then self.predictions:add(outputs) end
   handler:call_event("on_predict_step_end", self, batch, outputs, step)
 end
@@ -191,6 +192,7 @@ local function train_batches(self, loader, skip)
     scope:enter()
     batch = next_batch(state, batch)
     if batch == nil then break end
+    local placed = self.strategy:batch_to_device(batch)
     step, in_group = step + 1, in_group + 1
     if in_group == 1 then
       share = math.min(accumulation, batches - step + 1)
@@ -198,13 +200,13 @@ local function train_batches(self, loader, skip)
     end
     random.next_step()
     local due = in_group == share
-    local output = train_step(self, batch, step, share, due)
+    local output = train_step(self, placed, step, share, due)
     if self.eval_interval then self:evaluate_if_due(step, due) end
     if due then
       in_group = 0
       if self.log_due then logging.flush(self) end
       saving.edge(self, step)
-      if self.stepped_run then stepping.pause(self, batch, output) end
+      if self.stepped_run then stepping.pause(self, placed, output) end
       check_interrupt(self)
     end
   end
@@ -237,7 +239,7 @@ local function eval_batches(self, loader, one_step)
     batch = next_batch(state, batch)
     if batch == nil then break end
     step = step + 1
-    one_step(self, batch, step)
+    one_step(self, self.strategy:batch_to_device(batch), step)
     if not self.train_dataloader then check_eval_interrupt(self, step) end
   end
   scope:close()

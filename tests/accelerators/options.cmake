@@ -21,5 +21,7 @@ add_test_accelerator(wrong_read wrong.c WRONG_READ=0)
 add_test_accelerator(wrong_copy wrong.c WRONG_COPY=copy_by_another_name)
 add_test_accelerator(wrong_least wrong.c "WRONG_SIZE=offsetof(pl_accelerator, map)")
 
+# Specs and units both wait for the accelerators that are built by a test.
+set(accelerators_fixtures strangers)
 set(accelerators_environment ${environment})
 list(TRANSFORM accelerators_environment APPEND :${library_folder} REGEX "^PERILUNE_ACCELERATORS=")

@@ -262,7 +262,7 @@ describe("Batches made in C", function()
     local next_batch, pass = loader:batches()
     for _, rows in ipairs { 3, 3, 1 } do
       local batch = next_batch(pass)
-      assert.equal("null", batch[1].device)
+      assert.equal("null:0", batch[1].device)
       assert.same({ rows, 2 }, batch[1].shape)
       assert.same({ rows }, batch[2].shape)
     end

@@ -62,4 +62,23 @@ describe("ProgressBar", function()
     end)
     assert.truthy(text:find("^stream: 1  [%d.]+/s  0:00\n$"), text)
   end)
+
+  it("counts the epochs of runs that go on from others", function()
+    local pl = require "perilune"
+    terminal.is_terminal = function() return false end
+    local model = pl.nn.Linear(2, 1)
+    local trainer = pl.Trainer{ model = model, loss_func = pl.nn.MSELoss(),
+      optimizer = pl.optim.SGD(model:parameters(), { lr = 0.1 }),
+      callbacks = { pl.callbacks.ProgressBarCallback } }
+    local set = pl.data.TensorDataset(pl.randn(8, 2), pl.randn(8, 1))
+    local text = shown_by(function()
+      for _ = 1, 2 do
+        trainer:train{ train_dataset = set, num_epochs = 2, reset_run_history = false }
+      end
+      trainer:train{ train_dataset = set, max_updates = 1 }
+    end)
+    local labels = {}
+    for label in text:gmatch("epoch [%d/]+") do labels[#labels + 1] = label end
+    assert.are.same({ "epoch 1/2", "epoch 2/2", "epoch 3/4", "epoch 4/4", "epoch 1" }, labels)
+  end)
 end)

@@ -1,5 +1,5 @@
---- Moves the model, and every other module that is a field of the trainer (a loss with weights, a
--- teacher), to the trainer's device when a run starts.
+--- Places every module that is a field of the trainer (a loss with weights, a teacher) when a run
+-- starts, as the strategy has placed the model: in the run's dtype, on its device.
 
 local class = require "perilune.class"
 local suggest = require "perilune.suggest"
@@ -11,7 +11,9 @@ local function move_modules(trainer)
   local Module = require("perilune.nn").Module
   for _, name in ipairs(suggest.keys(trainer)) do
     local value = trainer[name]
-    if class.is_instance(value, Module) then value:to(trainer.device) end
+    if value ~= trainer.model and class.is_instance(value, Module) then
+      trainer.strategy:place_module(value)
+    end
   end
 end
 

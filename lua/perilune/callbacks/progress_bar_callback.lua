@@ -19,8 +19,8 @@ local function finish(bar)
 end
 
 function ProgressBarCallback:on_train_epoch_start(trainer)
-  local epoch, epochs = trainer.run_history.current_epoch, trainer.run_config.num_epochs
-  local label = ("epoch %d%s"):format(epoch, epochs and "/" .. epochs or "")
+  local epoch, last = trainer.run_history.current_epoch, trainer.last_epoch
+  local label = ("epoch %d%s"):format(epoch, last < math.huge and "/" .. last or "")
   self.train_bar = start(trainer, label, trainer.train_dataloader, trainer.train_loss_tracker)
 end
 

@@ -174,12 +174,12 @@ end
 function Writer:class(c, path)
   if self.data_only then refuse(self, path, c, "a class") end
   self:put "c"
-  self:string(c.name)
+  self:string(class.name_of(c))
   self:value(c.super, path .. ".super")
   self:remember(c)
   self:fields(c, path, function(key, item)
-    return key == "name" or key == "super" or key == "__index" and item == c
-      or key:sub(1, 2) == "__" and rawget(c.super, key) == item
+    return key == "name" and item == class.name_of(c) or key == "super"
+      or key == "__index" and item == c or key:sub(1, 2) == "__" and rawget(c.super, key) == item
   end)
 end
 

@@ -40,6 +40,20 @@ end
 part_of_field "optimizer"
 part_of_field "scheduler"
 
+-- What the numbers of a run need to go on: a loss scale.
+part("precision", function(trainer)
+  local precision = trainer.strategy.precision
+  return precision.state_dict and precision:state_dict() or nil
+end, function(trainer, saved, problems)
+  local precision = trainer.strategy.precision
+  if saved ~= nil and precision.load_state_dict then
+    precision:load_state_dict(saved)
+  elseif saved ~= nil or precision.state_dict then
+    problems[#problems + 1] = saved == nil and "the state has nothing for the precision"
+      or "the state is of another precision"
+  end
+end)
+
 -- A loss function may have parameters of its own.
 part("loss_func", function(trainer)
   local loss = trainer.loss_func

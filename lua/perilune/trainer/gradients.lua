@@ -25,6 +25,12 @@ local function clip_value(grads, limit)
   for _, grad in ipairs(grads) do grad:copy_(grad:clamp(-limit, limit)) end
 end
 
+--- The 2-norm of all gradients together: not finite if one of them is not.
+-- @return a 0-d f32 tensor, nil where there are none
+function gradients.norm(grads)
+  if #grads > 0 then return context.no_grad(ops.call, "total_norm", { grads }) end
+end
+
 -- As PyTorch: every gradient times min(1, limit / (norm + 1e-6)).
 local function clip_norm(grads, limit)
   local norm = ops.call("total_norm", { grads })

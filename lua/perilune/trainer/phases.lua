@@ -22,7 +22,8 @@ function TrainerPhases:get_default_eval_dl_kwargs(batch_size)
 end
 
 local function create_dataloader(self, dataset, defaults, kwargs)
-  local merged = { collate_fn = self.collate_fn }
+  local merged = self.strategy:dataloader_options()
+  merged.collate_fn = self.collate_fn
   for name, value in next, defaults do merged[name] = value end
   if kwargs.sampler or kwargs.batch_sampler or dataset.iterate then merged.shuffle = nil end
   for name, value in next, kwargs do merged[name] = value end
@@ -115,7 +116,7 @@ end
 --- Find the gradients of a loss that is divided by the number of batches of its update, or
 -- multiplied by its items where loss_weighting = "items".
 function TrainerPhases:backward_step(loss)
-  loss:backward()
+  self.strategy:backward(loss)
 end
 
 --- Multiply all gradients, when those of an update turn out to be sums.
@@ -127,12 +128,16 @@ end
 function TrainerPhases:clip_gradients()
   local config = self.run_config
   local value, norm = config.gradient_clip_value, config.gradient_clip_norm
-  if value then gradients.clip_value(gradients.list(self.optimizer), value) end
-  if norm then self.gradient_norm = gradients.clip_norm(gradients.list(self.optimizer), norm) end
+  if value or norm then
+    self.gradient_norm = self.strategy:clip_gradients(self.optimizer, value, norm)
+  end
 end
 
+--- Make the update. A subclass whose optimizers step in turn calls
+-- `self.strategy:optimizer_step(self.optimizer.generator)` for each.
+-- @return false if it was left out, as loss scaling does; the scheduler stays where it is then
 function TrainerPhases:optimizer_step()
-  self.optimizer:step()
+  return self.strategy:optimizer_step(self.optimizer)
 end
 
 --- One more update: of the scheduler's own count, or of the one it is told.

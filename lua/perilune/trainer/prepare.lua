@@ -1,5 +1,6 @@
 --- What a run needs before its first phase: datasets, loaders, run config, scheduler. Nothing of
--- an earlier run is left over.
+-- an earlier run is left over. The device is made ready before all of it, and modules move to it
+-- after.
 
 local errors = require "perilune.errors"
 local Interval = require "perilune.interval"
@@ -11,6 +12,7 @@ local TrainerPhases = require "perilune.trainer.phases"
 local prepare = {}
 
 local function start_afresh(self, o)
+  self.strategy:setup_environment()
   self.train_dataset, self.eval_dataset, self.predict_dataset = nil, nil, nil
   self.train_dataloader, self.eval_dataloader, self.predict_dataloader = nil, nil, nil
   self.log_interval, self.eval_interval = nil, nil
@@ -91,7 +93,7 @@ local function make_run_config(self, o, train_kwargs, eval_kwargs)
     num_update_steps_per_epoch = per_epoch, num_local_update_steps_per_epoch = per_epoch,
     is_local_process_zero = world.local_rank == 0, is_world_process_zero = world:is_main(),
     is_distributed = world.size > 1, num_processes = world.size,
-    mixed_precision = "no", seed = self.seed,
+    mixed_precision = self.strategy.precision.mixed_precision, seed = self.seed,
   }
 end
 
@@ -169,6 +171,7 @@ function prepare.training(self, o)
   self.log_due, self.logged = false, {}
   resume.begin(self, o)
   limits.start(self, o)
+  self.strategy:setup(self)
 end
 
 --- Before an evaluation run. The run history keeps what it has.
@@ -177,6 +180,7 @@ function prepare.evaluation(self, o)
   local kwargs = o.dataloader_kwargs or {}
   make_eval_sets(self, o.dataset, o.per_device_batch_size, kwargs, o.limit_batches, "dataset")
   self.run_config = make_run_config(self, o, {}, kwargs)
+  self.strategy:setup(self)
 end
 
 --- Before a prediction run.
@@ -188,6 +192,7 @@ function prepare.prediction(self, o)
     self:create_predict_dataloader(o.per_device_batch_size, kwargs), o.limit_batches,
     "limit_batches")
   self.run_config = make_run_config(self, o, {}, kwargs)
+  self.strategy:setup(self)
 end
 
 return prepare

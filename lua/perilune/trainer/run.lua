@@ -85,13 +85,14 @@ local function run_and_save(self, body, options)
   return result
 end
 
--- Whatever fails, all the rest is done; answers the first error.
+-- Whatever fails, all the rest is done, the hardware last; answers the first error.
 local function finish(self, handler)
   local torn, problem = xpcall(tear_down, handler, self)
   local told = tell_all(self, "on_teardown", handler)
   local saved, another = xpcall(saving.finish, handler, self)
+  local released, last = xpcall(self.strategy.teardown, handler, self.strategy)
   engine.C.pl_interrupt_watch(0)
-  return not torn and problem or told or not saved and another or nil
+  return not torn and problem or told or not saved and another or not released and last or nil
 end
 
 --- Run `body(trainer, options)` as a run of `trainer`.

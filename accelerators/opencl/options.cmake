@@ -1,0 +1,15 @@
+# OpenCL kernels travel inside the library: the files of kernels/ as one, common.cl first.
+file(GLOB kernels CONFIGURE_DEPENDS ${folder}/kernels/*.cl)
+list(REMOVE_ITEM kernels ${folder}/kernels/common.cl)
+list(PREPEND kernels ${folder}/kernels/common.cl)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${kernels})
+set(text)
+foreach(file IN LISTS kernels)
+  file(READ ${file} part)
+  string(APPEND text "${part}\n")
+endforeach()
+set(joined ${CMAKE_BINARY_DIR}/opencl_kernels.cl)
+file(CONFIGURE OUTPUT ${joined} CONTENT "${text}" @ONLY)
+set_source_files_properties(${folder}/program.c PROPERTIES OBJECT_DEPENDS ${joined}
+  COMPILE_OPTIONS "-Wa,-I${CMAKE_BINARY_DIR}")
+target_link_libraries(${target} PRIVATE OpenCL::OpenCL Threads::Threads)
