@@ -96,10 +96,24 @@ end
 
 local device_id = ffi.new "int32_t[1]"
 
+--- A device without a library may be that of an accelerator written in Lua.
+local function define_device(name)
+  local kind = type(name) == "string" and name:match "^[%w_]+"
+  local accelerators = require "perilune.accelerators"
+  if not kind or not accelerators:has(kind) then return end
+  local c = accelerators:class_of(kind)
+  if c:is_a(require "perilune.lua_accelerator") then c:define() end
+end
+
 --- Open a device by name ("cpu", "cuda:1"); opening it again is free.
 -- @return its id
 function engine.open(name)
-  engine.check(C.pl_device_open(name, device_id))
+  local status = C.pl_device_open(name, device_id)
+  if status == C.PL_EDEVICE then
+    define_device(name)
+    status = C.pl_device_open(name, device_id)
+  end
+  engine.check(status)
   return device_id[0]
 end
 
