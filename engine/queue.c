@@ -36,7 +36,9 @@ pl_status queue_check(const queue_device *q) {
   if (running)
     return status_fail_device(PL_EDEVICE, "a kernel in Lua may not use %s, it works on the "
                               "pointers of its call", q->self->name);
-  return q->failed ? status_fail_late(q->failed, q->failed_op, "%s", q->sentence) : PL_OK;
+  if (!q->failed) return PL_OK;
+  return status_fail_late(q->failed, q->failed_op, "%s (%s answers this until it is set up again)",
+                          q->sentence, q->self->name);
 }
 
 static pl_status stick(queue_device *q, const char *op, pl_status status, const char *sentence) {
@@ -44,7 +46,7 @@ static pl_status stick(queue_device *q, const char *op, pl_status status, const 
            sentence);
   q->failed = status;
   q->failed_op = op;
-  return queue_check(q);
+  return status_fail_late(status, op, "%s", q->sentence);
 }
 
 void pl_queue_reset(int32_t id) {

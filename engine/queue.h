@@ -9,7 +9,7 @@
 
 /* ---- for device.c ---- */
 
-int32_t queue_devices(const char *name);     /* of the kind of that name, 0: there is no such kind */
+int32_t queue_devices(const char *name);     /* of the kind of that name; 0: there is none */
 void queue_each(void (*visit)(const char *name));
 extern const pl_accelerator queue_table;     /* without count and open: */
 pl_status queue_open(const char *name, device *d, void **state);

@@ -75,8 +75,8 @@ pl_status pl_queue_define(const char *name, int32_t devices, const int32_t *ops,
   queue_kind *k = kind_named(name);
   if (!k) {
     if (n_kinds == MAX_KINDS)
-      return status_fail(PL_EDEVICE, NULL, NULL, "%s: there are %d accelerators in Lua, no more fit",
-                         name, MAX_KINDS);
+      return status_fail(PL_EDEVICE, NULL, NULL, "%s: there are %d accelerators in Lua, no more "
+                         "fit", name, MAX_KINDS);
     k = &kinds[n_kinds++];
     strcpy(k->name, name);
   }

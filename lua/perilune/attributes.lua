@@ -270,7 +270,7 @@ function attributes.declare(op, text, defaults)
     return scratch
   end
 
-  local pointer = ffi.typeof("const $ *", kind)
+  local pointer = ffi.typeof("const " .. struct .. " *")
   function fields.read(address)
     local at, values = ffi.cast(pointer, address), {}
     for _, field in ipairs(fields) do values[field.name] = getters[field.type](at[field.name]) end

@@ -332,7 +332,8 @@ local chunk_name = debug.getinfo(1, "S").source:gsub("%.lua$", "/")
 local function compile(row, source)
   local environment = {
     C = C, state = state, Tensor = Tensor, own = function(t) return own(t) end, buffer = buffer,
-    out = handle_out, ops = ops, collect = collect, settle = settle, late_results = late_results, row = row, type = type,
+    out = handle_out, ops = ops, collect = collect, row = row, type = type,
+    settle = settle, late_results = late_results,
     not_a_tensor = not_a_tensor, too_many = too_many, fill = row.fill or false,
     defaults = row.defaults or false,
     EMEMORY = tonumber(C.PL_EMEMORY), setmetatable = setmetatable, getmetatable = getmetatable,

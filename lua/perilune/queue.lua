@@ -1,6 +1,6 @@
---- Accelerators whose kernels are Lua functions. The engine never calls Lua: it appends the launches
--- of such a device to a queue, and whoever called the engine drains it before going on, so that no
--- call returns before its launches have run.
+--- Accelerators whose kernels are Lua functions. The engine never calls Lua: it appends the
+-- launches of such a device to a queue, and whoever called the engine drains it before going on, so
+-- that no call returns before its launches have run.
 
 local ffi = require "ffi"
 local engine = require "perilune.engine"
@@ -23,7 +23,7 @@ local function learn_dtypes()
   local tensor = require "perilune.tensor"
   for name, number in pairs(require("perilune.attributes").dtypes) do
     dtype_names[number] = name
-    pointers[number] = ffi.typeof("$ *", ffi.typeof(tensor.c_types[name]))
+    pointers[number] = ffi.typeof(tensor.c_types[name] .. " *")
   end
 end
 
@@ -123,8 +123,8 @@ end
 -- @param devices how many
 -- @param kernels functions by the op's name; each is called with
 --   { op =, device =, inputs = { operand or nil, ... }, outputs = { operand, ... }, attributes = },
---   operands being { data = typed pointer, dtype =, count =, sizes = }, and returns false, before it
---   touches an output, for what it does not take
+--   operands being { data = typed pointer, dtype =, count =, sizes = }, and returns false, before
+--   it touches an output, for what it does not take
 -- @raise argument
 function queue.define(name, devices, kernels)
   if type(kernels) ~= "table" then

@@ -41,12 +41,12 @@ describe("a kernel in Lua", function()
     local device = device_with{ add = note, sum = note, cat = note, conv2d = note, clamp = note }
     local x = pl.tensor({ { 1, 2, 3 }, { 4, 5, 6 } }):to(device)
     assert.are.same({ { 2, 3, 4 }, { 5, 6, 7 } }, (x + 1):totable())
-    assert.are.same({ { 2, 6 }, { 6, 10 }, { 6, 12 } },
-      (x:t() + pl.tensor({ { 1 }, { 4 }, { 3 } }, { dtype = "f64" }):to(device):float()
-        + pl.tensor({ 0, 1 }):to(device)):totable() and { { 2, 6 }, { 6, 10 }, { 6, 12 } })
+    assert.are.same({ { 1, 4 }, { 4, 7 }, { 7, 10 } },
+      (x:t() + pl.tensor({ { 0 }, { 2 }, { 4 } }):to(device) + pl.tensor({ 0, 0 }):to(device))
+        :totable())
     local call = calls[1]
     assert.are.equal("add", call.op)
-    assert.are.equal(device, call.device)
+    assert.are.equal(device .. ":0", call.device)
     assert.are.same({ 2, 3 }, call.inputs[2].sizes)
     assert.are.equal(6, call.inputs[2].count)
     assert.are.equal("f32", call.inputs[1].dtype)
@@ -81,7 +81,8 @@ describe("a kernel in Lua", function()
     assert.are.same({ { 4, 3 }, { 8, 5 } }, x:totable())
     x:requires_grad_()
     local before = n
-    ((x + x) * (x + 2)):sum():backward()
+    local y = (x + x) * (x + 2)
+    y:sum():backward()
     assert.are.same({ { 20, 16 }, { 36, 24 } }, x.grad:totable())
     assert.is_true(n - before >= 4)
   end)
@@ -95,7 +96,8 @@ describe("a kernel in Lua", function()
     local device = device_with{ add = refuse, l1_loss = refuse, rand = refuse, where = refuse }
     local x, y = pl.tensor{ 1, 2, 3 }, pl.tensor{ 3, 2, 4 }
     local loss = pl.ops.functions.l1_loss
-    assert.are.equal(loss(x, y):item(), loss(x:to(device), y:to(device)):item())
+    assert.are.equal(loss(x, y):item(),
+      pl.no_grad(loss, x:to(device), y:to(device)):item())    -- recorded, it is its composite
     assert.are.same({ 4, 4, 7 }, (x:to(device) + y:to(device)):totable())
     assert.are.same({ "l1_loss", "add" }, asked)
   end)
@@ -118,7 +120,8 @@ describe("a kernel in Lua", function()
       return grad + grad
     end
     local x = pl.tensor({ 1, 2 }):to(device):requires_grad_()
-    ;(Twice()(x + 1) * 3):sum():backward()
+    local y = Twice()(x + 1) * 3
+    y:sum():backward()
     assert.are.same({ { 3, 3 }, { 2, 3 } }, seen)
     assert.are.same({ 6, 6 }, x.grad:totable())
   end)
@@ -143,11 +146,11 @@ describe("a kernel in Lua that fails", function()
   it("is named with device, place and reason, at the user's line", function()
     local device = device_with{ neg = broken }
     local x = pl.tensor({ 1, 2 }):to(device)
-    local err = refuses("device", "neg: the kernel of " .. device .. " failed: ",
+    local err = refuses("device", "neg: the kernel of " .. device .. ":0 failed: ",
       function() return -x end)
     assert.are.equal("neg", err.op)
     assert.truthy(err.message:find("lua_accelerator_spec.lua:%d+: the moon is full"), err.message)
-    assert.truthy(err.where:find("lua_accelerator_spec.lua:" .. err.where:match "%d+$", 1, true))
+    assert.truthy(err.where:find("lua_accelerator_spec.lua:%d+$"), err.where)
   end)
 
   it("fails every later call on its device, until it is set up again", function()
@@ -155,7 +158,7 @@ describe("a kernel in Lua that fails", function()
     local other = device_with{ neg = function() return false end }
     local x = pl.tensor({ 1, 2 }):to(device)
     refuses("device", "moon", function() return -x end)
-    local err = refuses("device", "moon", function() return x + 1 end)
+    local err = refuses("device", "until it is set up again", function() return x + 1 end)
     assert.are.equal("neg", err.op)
     refuses("device", "moon", x.totable, x)
     refuses("device", "moon", x.add_, x, 1)
@@ -184,9 +187,8 @@ describe("a kernel in Lua that fails", function()
   end)
 
   it("may not use tensors of its device", function()
-    local device
     local x
-    device = device_with{ add = function() return x * 2 end }
+    local device = device_with{ add = function() return x * 2 end }
     x = pl.tensor({ 1 }):to(device)
     refuses("device", "a kernel in Lua may not use " .. device, function() return x + x end)
   end)
@@ -197,7 +199,8 @@ describe("a kernel in Lua that fails", function()
       add = function(call) (pl.ones(2) + 1):sum():item() return add(call) end,
     }
     local x = pl.tensor({ 1, -2 }):to(device):requires_grad_()
-    ;((x + 1):relu() + (x + 1)):sum():backward()
+    local y = (x + 1):relu() + (x + 1)
+    y:sum():backward()
     assert.are.same({ 2, 1 }, x.grad:totable())
   end)
 end)
@@ -208,7 +211,7 @@ describe("a table of kernels", function()
   end
 
   it("that names no op is refused with what was meant", function()
-    refused({ matmull = add }, "kernels.matmull is the kernel of no op; did you mean 'matmul'")
+    refused({ matmull = add }, "kernels.matmull is the kernel of no op (did you mean 'matmul'?)")
   end)
 
   it("holds functions, for ops that have kernels", function()
