@@ -68,6 +68,10 @@ row("epoch_over_bare", "fraction", "most", 1.25, function(runner)
   return runner:pair("epoch_over_bare", epoch)
 end)
 
+row("trainer_overhead", "fraction", "most", 1.05, function(runner)
+  return runner:pair("trainer_overhead", { "trainer_overhead.lua", threads = 1 })
+end)
+
 row("epoch_1t", "s", "ratio", 4, function(runner)
   return runner:pair("epoch", epoch, { "epoch.py", threads = 1 })
 end)

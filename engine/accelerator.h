@@ -55,7 +55,8 @@ enum {
   PL_CAP_STRIDED = 1,
   PL_CAP_HOST = 2,                   /* map() gives pointers */
   PL_CAP_ASYNC = 4,
-  PL_CAP_LAZY = 8                    /* told of every release at once: buffers are not cached */
+  PL_CAP_LAZY = 8,                   /* told of every release at once: buffers are not cached */
+  PL_CAP_NONDETERMINISTIC = 16       /* any result may differ from run to run */
 };
 
 typedef struct pl_device_info {
@@ -88,6 +89,10 @@ typedef struct pl_accelerator {
 
 #define PL_EXPORT __attribute__((visibility("default")))
 #define ACCELERATOR PL_EXPORT const pl_accelerator pl_accelerator_table
+
+/* NONDETERMINISTIC(scatter_add), once in the library, says that results of this kernel may differ
+** from run to run, however it is found; contexts that want the same bits refuse it. */
+#define NONDETERMINISTIC(name) PL_EXPORT const uint32_t kernel_##name##_nondeterministic = 1
 
 /* KERNEL(add) defines kernel_add and records where the attributes ended when it was built: a kernel
 ** older than an attribute runs only while that attribute has its default. */

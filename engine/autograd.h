@@ -22,6 +22,7 @@ struct node {
   int32_t refs, op;            /* a row, NODE_LEAF or NODE_CUSTOM */
   int64_t sequence;            /* grows with every node: backward runs from high to low */
   int32_t n_in, n_out, n_saved, ticket;
+  int32_t origin;              /* the context's when it was made */
   uint32_t bytes;              /* of this cell */
   bool released;               /* its saved values are gone */
   node *link;                  /* in a work list of nodes to free */

@@ -4,11 +4,13 @@
 ** Lua and is fed the result.
 */
 #include "autograd.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cell.h"
 #include "context.h"
 #include "dispatch.h"
+#include "profile.h"
 #include "queue.h"
 #include "rule.h"
 
@@ -245,14 +247,27 @@ static void finish_node(pl_backward *b, node *n) {
   node_unref(n);
 }
 
+/* Which op's gradient is not finite; the context's origin is then where that op was called. */
+static pl_status blame(const node *n, pl_status s) {
+  context *c = context_here();
+  if (s != PL_EUSER || !c->shared.anomaly) return s;
+  const char *name = op_table[n->op].info.name;
+  char inner[512];
+  snprintf(inner, sizeof inner, "%s", pl_error());
+  c->shared.origin = n->origin;
+  return status_fail(s, name, NULL, "the gradient of %s: %s", name, inner);
+}
+
 static pl_status run_node(pl_backward *b, node *n) {
   tensor *dx[n->n_in + 1];
-  bool need[n->n_in + 1];
+  bool need[n->n_in + 1], timed = profile_is_on();
+  if (timed) profile_enter(n->op, true);
   int32_t mark = frame_open();
   pl_status s = n->released && n->n_saved ? already_used(n) : run_rule(n, dx, need);
   if (!s) s = send_all(b, n, dx);
   frame_close(mark);
-  return s;
+  if (timed) profile_leave();
+  return s ? blame(n, s) : PL_OK;
 }
 
 static pl_status start_custom(pl_backward *b, node *n, pl_work *work) {

@@ -147,6 +147,17 @@ void device_find_kernels(device *d) {
   for (int i = 0; i < OP_COUNT; i++) d->kernels[i] = kernel_find(d, pl_op(i), &d->kernel_attrs[i]);
 }
 
+bool device_repeats(device *d, int op) {
+  enum { UNKNOWN, NO, YES };
+  char symbol[96];
+  if (d->repeats[op] == UNKNOWN) {
+    snprintf(symbol, sizeof symbol, "kernel_%s_nondeterministic", pl_op(op)->name);
+    bool differs = device_is(d, PL_CAP_NONDETERMINISTIC) || dlsym(d->library, symbol);
+    d->repeats[op] = differs ? NO : YES;
+  }
+  return d->repeats[op] == YES;
+}
+
 /* The table as this engine knows it: an older one of the same ABI is shorter, a newer longer. */
 static pl_status take_table(const char *name, device *d, const pl_accelerator *theirs) {
   if (!theirs)

@@ -5,6 +5,7 @@
 */
 #include "dispatch.h"
 #include "call.h"
+#include "profile.h"
 #include "queue.h"
 
 /* Lengths of lists among the attributes: a caller in C may have written anything. */
@@ -62,9 +63,12 @@ pl_status apply(int op, const void *attrs, tensor *const *in, const int32_t *cou
   tensor *x[n_in + 1];
   call c = { .row = &op_table[op], .attrs = attrs, .counts = counts, .n_x = n_in, .x = x };
   for (int i = 0; i < n_in; i++) x[i] = in[i];
+  bool timed = profile_is_on();
+  if (timed) profile_enter(op, false);
   int32_t mark = frame_open();
   pl_status s = apply_call(&c);
   frame_close(mark);
+  if (timed) profile_leave();
   for (int j = 0; j < c.row->info.n_out; j++) {
     if (!s) out[j] = c.y[j];
     else tensor_unref(c.y[j]);

@@ -81,13 +81,28 @@ static pl_status make_operands(call *c, const pl_operand **operands, pl_operand 
   return PL_OK;
 }
 
+/* A kernel whose results may differ from run to run, where that is not wanted. */
+static pl_status refuse_or_say(const call *c, bool refuse) {
+  static uint8_t said[OP_COUNT];
+  if (refuse)
+    return status_fail(PL_EDEVICE, call_name(c), NULL, "%s: the kernel of %s gives results that "
+                       "may differ from run to run, and deterministic results were asked for; "
+                       "deterministic = \"warn\" lets it run", call_name(c), c->device->name);
+  if (!said[c->row->info.id]++)
+    status_log("%s: the kernel of %s gives results that may differ from run to run", call_name(c),
+               c->device->name);
+  return PL_OK;
+}
+
 static pl_status launch_kernel(call *c, const pl_operand *const *out) {
   int id = c->row->info.id;
   pl_kernel kernel = c->device->kernels[id];
   if (!kernel || !attrs_fit_kernel(c->row, c->attrs, c->device->kernel_attrs[id]))
     return PL_EUNSUPPORTED;
-  pl_status s = make_dense(c);
-  if (s) return s;
+  int32_t deterministic = context_here()->shared.deterministic;
+  pl_status s = deterministic && !device_repeats(c->device, id)
+    ? refuse_or_say(c, deterministic > 1) : PL_OK;
+  if (s || (s = make_dense(c))) return s;
   const pl_operand *in[c->n_x + 1];
   pl_operand room[MAX_PLAIN];
   if ((s = make_operands(c, in, room))) return s;

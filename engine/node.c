@@ -78,6 +78,7 @@ static node *node_blank(int op, int n_in, int n_out, int n_saved, int n_counts, 
   n->refs = 1;
   n->op = op;
   n->sequence = ++context_here()->sequence;
+  n->origin = context_here()->shared.origin;
   n->n_in = n_in;
   n->n_out = n_out;
   n->n_saved = n_saved;

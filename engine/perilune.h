@@ -49,7 +49,10 @@ typedef struct pl_context {
   int32_t device;        /* where tensors without inputs are made */
   int32_t interrupts;    /* ops fail with PL_EINTERRUPTED at this many signals; 1 at rest */
   int32_t anomaly;       /* check every op's outputs for values that are not finite */
+  int32_t profile;       /* time ops; pl_profile_start and _stop set it */
   int32_t autocast;      /* half dtype that rows of PL_CAST_LOW run in, 0: none */
+  int32_t deterministic; /* kernels that say they are not: 0 run, 1 are reported, 2 fail */
+  int32_t origin;        /* the binding's number for where ops are called; nodes keep it */
   int64_t allocated;     /* bytes this thread has allocated since the binding last set it to 0 */
   int64_t random_calls;  /* random ops since the step began */
   int32_t queued;        /* launches wait for Lua */
@@ -224,6 +227,20 @@ void pl_random_get(int64_t *seed, int64_t *stream, int64_t *step);
 void pl_random_fill(uint64_t seed, uint64_t stream, uint64_t step, int64_t n, uint32_t *out);
 /* out[0..n-1]: a permutation of 0..n-1 drawn from (seed, stream, step). */
 void pl_random_permutation(uint64_t seed, uint64_t stream, uint64_t step, int64_t n, int64_t *out);
+
+/* ---- profile: of the thread that asks -------------------------------------------------------- */
+
+/* Seconds: with and without the ops inside. Inside of itself an op counts once. */
+typedef struct pl_profile_op { int64_t count; double total, self; } pl_profile_op;
+typedef struct pl_profile_event { double begin, end; int32_t op, backward; } pl_profile_event;
+
+/* Time every op and every gradient rule from now on, and keep that many events of a trace. */
+pl_status pl_profile_start(int64_t events);
+void pl_profile_stop(void);
+void pl_profile_free(void);            /* what was measured is gone */
+pl_status pl_profile_read(int32_t op, int32_t backward, pl_profile_op *out);
+/* How many there are, in the order in which they ended; times are pl_clock's. */
+int64_t pl_profile_events(const pl_profile_event **out, int64_t *dropped);
 
 /* ---- process ------------------------------------------------------------------------------ */
 

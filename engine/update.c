@@ -3,6 +3,7 @@
 ** allow it, else it computes beside it and copies. Inputs are recorded before, outputs after.
 */
 #include "call.h"
+#include "profile.h"
 #include <string.h>
 
 /* May the kernel write over x while it reads the other operands? */
@@ -78,11 +79,14 @@ pl_status apply_in_place(int op, const void *attrs, tensor *const *in, int n_in)
   tensor *x[n_in + 1];
   call c = { .row = &op_table[op], .attrs = attrs, .n_x = n_in, .x = x };
   for (int i = 0; i < n_in; i++) x[i] = in[i];
+  bool timed = profile_is_on();
+  if (timed) profile_enter(op, false);
   int32_t mark = frame_open();
   pl_status s = call_check(&c);
   if (!s) s = apply_over(&c, in[0]);
   if (!s && context_here()->shared.anomaly) s = call_check_finite(&c, in[0]);
   frame_close(mark);
+  if (timed) profile_leave();
   return s;
 }
 
@@ -120,7 +124,7 @@ static pl_status conform(tensor *t, tensor *src, tensor **out) {
   return frame_push(*out);
 }
 
-pl_status tensor_assign(tensor *t, tensor *src) {
+static pl_status assign(tensor *t, tensor *src) {
   if (shape_overlaps(&t->view))
     return status_fail(PL_ESHAPE, "copy", "x",
                        "copy_: x is expanded, so one element stands in several "
@@ -147,5 +151,13 @@ pl_status tensor_assign(tensor *t, tensor *src) {
     }
   }
   frame_close(mark);
+  return s;
+}
+
+pl_status tensor_assign(tensor *t, tensor *src) {
+  bool timed = profile_is_on();
+  if (timed) profile_enter(OP_copy, false);
+  pl_status s = assign(t, src);
+  if (timed) profile_leave();
   return s;
 }

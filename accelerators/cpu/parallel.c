@@ -29,7 +29,7 @@ enum {
   SHARE_ABOVE = 3000,        /* ns of work; handing a share over and back costs about 1 us */
   MAX_WORKERS = 256,
   SPINS = 20000,             /* a helper looks so often for the next job before it sleeps */
-  YIELD_AFTER = 2000,        /* looks of the main thread at blocks that helpers have not finished */
+  YIELD_AFTER = 2000,        /* looks of any thread before it lets others have its core */
 };
 
 static int threads_wanted;   /* 0: not yet known */
@@ -170,8 +170,9 @@ static void *helper_main(void *argument) {
   for (;;) {
     uint32_t number = atomic_load_explicit(&team.number, memory_order_acquire);
     if (number == seen) {
-      if (++spins < SPINS) pause_cpu();
-      else sleep_until_not(seen), spins = 0;
+      if (++spins == SPINS) sleep_until_not(seen), spins = 0;
+      else if (spins % YIELD_AFTER) pause_cpu();
+      else sched_yield();   /* perhaps the main thread waits for this very core */
       continue;
     }
     seen = number;

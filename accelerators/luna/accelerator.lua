@@ -1,6 +1,6 @@
 --- An accelerator without a line of C: two pretend devices whose kernels are the Lua functions
--- below, enough of them that most of what a small classifier computes is Lua. What a kernel is given
--- docs/accelerators.md says under "In Lua alone"; what is not here the engine does with the CPU.
+-- below, enough of them that most of what a small classifier computes is Lua. What a kernel gets
+-- docs/accelerators.md says under "In Lua alone"; what is not here the CPU computes.
 
 local pl = require "perilune"
 

@@ -25,17 +25,32 @@ function classifier.random_batches(n, size)
   return batches
 end
 
+local function step(model, optimizer, loss_func, batch)
+  optimizer:zero_grad()
+  loss_func(model(batch[1]), batch[2]):backward()
+  optimizer:step()
+end
+
 --- A function that does n training steps in a plain loop over batches.
 function classifier.loop(model, optimizer, batches)
   local loss_func, scope, at = nn.CrossEntropyLoss(), context.Scope(), 0
   return function(n)
     for _ = 1, n do
       at = at % #batches + 1
-      local batch = batches[at]
       scope:enter()
-      optimizer:zero_grad()
-      loss_func(model(batch[1]), batch[2]):backward()
-      optimizer:step()
+      step(model, optimizer, loss_func, batches[at])
+      scope:close()
+    end
+  end
+end
+
+--- A function that does the training steps of one pass over a loader in a plain loop.
+function classifier.loader_loop(model, optimizer, loader)
+  local loss_func, scope = nn.CrossEntropyLoss(), context.Scope()
+  return function()
+    for batch in loader:batches() do
+      scope:enter()
+      step(model, optimizer, loss_func, batch)
       scope:close()
     end
   end

@@ -27,34 +27,69 @@ local function target(path)
   return ("%s.%d.tmp"):format(path, ffi.C.getpid()), true
 end
 
--- Writes, syncs and closes; answers nil and the system's reason where one of them failed. Never
--- compiled: where a compiled flush fails, LuaJIT leaves its trace and flushes again, and the C
--- library, which has dropped what it could not write, calls that second flush a success.
-local function write_all(file, text)
-  local ok, reason = file:write(text)
-  if ok then ok, reason = file:flush() end
+-- Syncs and closes; answers nil and the system's reason where one of them failed. Never compiled:
+-- where a compiled flush fails, LuaJIT leaves its trace and flushes again, and the C library, which
+-- has dropped what it could not write, calls that second flush a success.
+local function finish(file)
+  local ok, reason = file:flush()
   -- A pipe or a device cannot be synced; a full disk has been seen by flush.
   if ok then ffi.C.fsync(ffi.C.fileno(file)) end
   local closed, close_reason = file:close()
   if not ok then return nil, reason end
   return closed, close_reason
 end
-jit.off(write_all)
+jit.off(finish)
+
+local Writer = {}
+Writer.__index = Writer
+
+--- Give up: the old file stays as it is.
+function Writer:discard()
+  if not self.file then return end
+  self.file:close()
+  self.file = nil
+  if self.renamed then os.remove(self.name) end
+end
+
+--- Write more of the file.
+-- @raise kind "io" with the system's reason; nothing is left then
+function Writer:write(text)
+  local ok, reason = self.file:write(text)
+  if ok then return end
+  self:discard()
+  fail(self.path, reason)
+end
+
+--- The file is whole: let it take its place.
+-- @raise kind "io" with the system's reason; nothing is left then
+function Writer:commit()
+  local ok, reason = finish(self.file)
+  self.file = nil
+  if ok and self.renamed then ok, reason = os.rename(self.name, self.path) end
+  if ok then return end
+  if self.renamed then os.remove(self.name) end
+  fail(self.path, reason)
+end
+
+--- Begin a file that is written piece by piece, and is there when it is whole.
+-- @param path where; its directory must exist
+-- @return an object with write(text), commit() and discard()
+-- @raise kind "io" with the system's reason: no such directory, permission denied
+function atomic_file.open(path)
+  local name, renamed = target(path)
+  local file, reason = io.open(name, "wb")
+  if not file then fail(path, reason) end
+  return setmetatable({ file = file, name = name, renamed = renamed, path = path }, Writer)
+end
 
 --- Write a whole file, or leave everything as it was.
 -- @param path where; its directory must exist
 -- @param text the content
 -- @raise kind "io" with the system's reason: disk full, no such directory, permission denied
 function atomic_file.write(path, text)
-  local name, renamed = target(path)
-  local file, reason = io.open(name, "wb")
-  if not file then fail(path, reason) end
-  local ok
-  ok, reason = write_all(file, text)
-  if ok and renamed then ok, reason = os.rename(name, path) end
-  if ok then return end
-  if renamed then os.remove(name) end
-  fail(path, reason)
+  local writer = atomic_file.open(path)
+  writer:write(text)
+  writer:commit()
 end
 
 --- Raise now what `write` would raise later because of the place: a missing or read-only

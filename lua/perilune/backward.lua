@@ -2,6 +2,7 @@
 
 local ffi = require "ffi"
 local engine = require "perilune.engine"
+local origin = require "perilune.origin"
 local queue = require "perilune.queue"
 
 local C = engine.C
@@ -35,6 +36,13 @@ local function flags_of(options)
     + (options.create_graph and C.PL_CREATE_GRAPH or 0)
 end
 
+-- A gradient that is not finite is told with the line of its op.
+local function raise_anomaly(status)
+  local message, text = ffi.string(C.pl_error()), origin.text()
+  engine.raise(status, text and ("%s; %s was called at %s"):format(message,
+    ffi.string(C.pl_error_op()), text) or message)
+end
+
 local spare = ffi.new "pl_work"
 
 --- @param root handle of the tensor
@@ -52,5 +60,6 @@ return function(root, gradient, options)
   spare = work or spare
   C.pl_backward_end(pass)
   if not ok then error(result, 0) end
+  if result == C.PL_EUSER and engine.context.anomaly ~= 0 then raise_anomaly(result) end
   return result
 end

@@ -144,9 +144,21 @@ function context.grad_enabled()
 end
 
 --- Check every op's result from here on: the first with values that are not finite is an error that
--- names the op. Slow; for finding a fault.
+-- names the op, and for a gradient the line that called its op. Slow; for finding a fault.
 function context.detect_anomaly(flag)
   state.anomaly = flag and 1 or 0
+end
+
+local modes = { [false] = 0, warn = 1, [true] = 2 }
+
+--- What happens to kernels and functions which declare that their results may differ from run to
+-- run: true makes them errors, "warn" says so once for each op, false lets them run.
+function context.use_deterministic_algorithms(mode)
+  if not modes[mode] then
+    errors.raise("argument", ("use_deterministic_algorithms takes true, false or \"warn\", got %s")
+      :format(tostring(mode)), { argument = "mode" })
+  end
+  state.deterministic = modes[mode]
 end
 
 -- ---- devices ----

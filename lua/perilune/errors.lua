@@ -48,6 +48,12 @@ local function user_position(skip)
   end
 end
 
+--- The user's line now, as errors name it.
+-- @return "file:line", or nil
+function errors.position()
+  return user_position(0)
+end
+
 --- Make an error value without raising it.
 -- @param kind argument shape dtype device out_of_memory io format interrupted user
 -- @param message one sentence, without position

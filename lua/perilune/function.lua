@@ -82,8 +82,25 @@ local function as_outputs(name, outputs, inputs, n_in)
   return outputs
 end
 
+--- False in a class whose results may differ from run to run: deterministic trainers refuse it.
+Function.deterministic = true
+
+-- Who wants the same bits hears of a function that cannot promise them.
+local function check_deterministic(self)
+  local name = class.name_of(self)
+  local text = ("%s says that its results may differ from run to run"):format(name)
+  if engine.context.deterministic > 1 then
+    errors.raise("user", text .. ", and deterministic results were asked for; deterministic = "
+      .. '"warn" lets it run', { op = name })
+  elseif not self.was_reported then
+    getmetatable(self).was_reported = true
+    io.stderr:write("perilune: ", text, "\n")
+  end
+end
+
 --- Call the function on tensors (and other values, which get no gradient).
 function Function:__call(...)
+  if engine.context.deterministic ~= 0 and not self.deterministic then check_deterministic(self) end
   local inputs, n_in = { ... }, select("#", ...)
   local ctx = setmetatable({ kept = {} }, Context)
   local name = class.name_of(self)

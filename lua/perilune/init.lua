@@ -18,6 +18,7 @@ local pl = {
   enable_grad = context.enable_grad,
   autocast = context.autocast,
   detect_anomaly = context.detect_anomaly,
+  use_deterministic_algorithms = context.use_deterministic_algorithms,
   set_default_device = context.set_default_device,
   get_default_device = context.get_default_device,
   synchronize = engine.synchronize,
@@ -26,6 +27,11 @@ local pl = {
 }
 
 for name, f in pairs(create) do pl[name] = f end
+
+--- Time f(...): a profile with `table()` and `export_chrome_trace(path)`, then what f returns.
+function pl.profile(f, ...)
+  return require("perilune.profile").take(f, ...)
+end
 
 --- Undeclared globals: pl.strict(false) ends the check that `perilune` scripts run under.
 function pl.strict(flag)
@@ -47,6 +53,7 @@ local modules = {
   ops = "perilune.ops", json = "perilune.json", context = "perilune.context",
   random = "perilune.random", RunHistory = "perilune.run_history",
   InMemoryRunHistory = "perilune.in_memory_run_history",
+  Profile = "perilune.profile",
   safetensors = "perilune.safetensors", Interval = "perilune.interval",
   recipe = "perilune.recipe",
 }

@@ -49,11 +49,14 @@ end
 --- Is it time?
 -- @param unit what has just been counted: "updates", "batches" or "epochs"
 -- @param count how many of them there have been
+-- @param group the process group whose clocks differ, and which has to agree; nil is this process
 -- @return true at every n-th, and for { seconds } at the first update after they went by
-function Interval:due(unit, count)
+function Interval:due(unit, count, group)
   if self.unit == unit then return count % self.n == 0 end
   if self.unit ~= "seconds" or unit ~= "updates" then return false end
-  if engine.clock() - self.since < self.n then return false end
+  local over = engine.clock() - self.since >= self.n
+  if group then over = group:any(over) end
+  if not over then return false end
   self:start()
   return true
 end

@@ -5,6 +5,7 @@
 local class = require "perilune.class"
 local check = require "perilune.check"
 local context = require "perilune.context"
+local create = require "perilune.create"
 local errors = require "perilune.errors"
 local ops = require "perilune.ops"
 local Module = require "perilune.nn.module"
@@ -72,7 +73,8 @@ local function move(self, moving, copied)
   copy_all(copied)
   if self.update_fn == ModelEma.update_fn then
     if #moving.averages == 0 then return end
-    return ops.call("lerp_all", { moving.averages, moving.news, 1 - self.decay })
+    local weight = create.scalar(1 - self.decay, { device = moving.averages[1].device })
+    return ops.call("lerp_all", { moving.averages, moving.news, weight })
   end
   for i, average in ipairs(moving.averages) do
     context.scope(function() average:copy_(self:update_fn(average, moving.news[i])) end)

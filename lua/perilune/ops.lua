@@ -7,6 +7,7 @@ local ffi = require "ffi"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local attributes = require "perilune.attributes"
+local origin = require "perilune.origin"
 local queue = require "perilune.queue"
 
 local C, state = engine.C, engine.context
@@ -293,6 +294,7 @@ local function function_source(row)
   return ([[
     return function(%s)
       if state.scope == 0 and state.allocated > ops.budget() then collect() end
+      if state.anomaly ~= 0 then note() end
       %s
       local status = C.pl_apply(%d, at, buffer, nil, %d, out)
       if status == EMEMORY then
@@ -309,6 +311,7 @@ end
 local function in_place_source(row)
   return ([[
     return function(%s)
+      if state.anomaly ~= 0 then note() end
       %s
       local status = C.pl_apply_in_place(%d, at, buffer, %d)
       if status ~= 0 then settle%s end
@@ -336,7 +339,8 @@ local function compile(row, source)
     settle = settle, late_results = late_results,
     not_a_tensor = not_a_tensor, too_many = too_many, fill = row.fill or false,
     defaults = row.defaults or false,
-    EMEMORY = tonumber(C.PL_EMEMORY), setmetatable = setmetatable, getmetatable = getmetatable,
+    note = origin.note, EMEMORY = tonumber(C.PL_EMEMORY),
+    setmetatable = setmetatable, getmetatable = getmetatable,
   }
   local names, values = {}, {}
   for name in pairs(environment) do names[#names + 1] = name end
@@ -371,6 +375,7 @@ end
 
 --- A row with lists: inputs in signature order, lists as Lua lists, then one table of attributes.
 local function call_lists(row, inputs, at)
+  if state.anomaly ~= 0 then origin.note() end
   local n = 0
   for i, input in ipairs(row.inputs) do
     local value, count = inputs[i], 0

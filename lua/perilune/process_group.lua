@@ -46,4 +46,10 @@ function ProcessGroup:sum(numbers)
   return numbers
 end
 
+--- What every rank gives, in the order of ranks: plain data and tensors.
+-- @return a list
+function ProcessGroup:all_gather(value)
+  return { value }
+end
+
 return ProcessGroup

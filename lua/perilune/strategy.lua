@@ -75,7 +75,7 @@ end
 
 --- The options that a loader gets before those of the Trainer and the user.
 function Strategy:dataloader_options()
-  return { device = self.root_device }
+  return { device = self.root_device, process_group = self.process_group }
 end
 
 --- A batch on the device and in the dtype of the run.

@@ -45,6 +45,7 @@ function Trainer:init(o)
   self.optimizer = OptimizerList.of(o.optimizer or nil)
   self.run_history = o.run_history or InMemoryRunHistory()
   self.quiet, self.detect_anomaly = o.quiet, o.detect_anomaly
+  self.deterministic = o.deterministic
   self.root_dir = o.root_dir or nil
   self.strategy = connect_hardware(o)
   self.process_group, self.device = self.strategy.process_group, self.strategy.root_device
@@ -147,7 +148,8 @@ end
 -- a double, so no two updates of a run share it.
 local function start_update(self)
   self.update, self.update_items = self.update + 1, 0
-  self.log_due = self.log_interval ~= nil and self.log_interval:due("updates", self.update)
+  self.log_due = self.log_interval ~= nil
+    and self.log_interval:due("updates", self.update, self.process_group)
   math.randomseed(self.seed % 2147483648 * 4194304 + self.update % 4194304)
 end
 
@@ -174,7 +176,7 @@ local function stopped(self)
   if self.has_stopped then return true end
   if self.deadline then limits.check_time(self) end
   if not self.process_group:any(self.stop_requested) then return false end
-  if not self.stop_now and limits.below_minimum(self) then return false end
+  if limits.below_minimum(self) and not self.process_group:any(self.stop_now) then return false end
   self.has_stopped = true
   self:emit("on_stop_training", self.stop_reason)
   return true
@@ -229,17 +231,19 @@ local function check_eval_interrupt(self, step)
   end
 end
 
--- A pass without gradients; `one_step` is eval_step or predict_step.
+-- A pass without gradients; `one_step` is eval_step or predict_step. A rank whose batches are over
+-- takes part until those of all are.
 local function eval_batches(self, loader, one_step)
-  local scope, step = self.eval_scope, 0
+  local scope, step, over = self.eval_scope, 0, false
   local next_batch, state, batch = loader:batches()
   while true do
     scope:close()
     scope:enter()
-    batch = next_batch(state, batch)
-    if batch == nil then break end
+    if not over then batch = next_batch(state, batch) end
+    over = batch == nil
+    if not self.process_group:any(not over) then break end
     step = step + 1
-    one_step(self, self.strategy:batch_to_device(batch), step)
+    if not over then one_step(self, self.strategy:batch_to_device(batch), step) end
     if not self.train_dataloader then check_eval_interrupt(self, step) end
   end
   scope:close()
@@ -311,7 +315,8 @@ end
 -- For eval_every; its newest values are what watches "eval_loss_epoch" sees.
 function Trainer:evaluate_if_due(step, update_over)
   local interval = self.eval_interval
-  if interval:due("batches", step) or (update_over and interval:due("updates", self.update)) then
+  if interval:due("batches", step)
+    or (update_over and interval:due("updates", self.update, self.process_group)) then
     evaluate_sets(self, at_interval)
   end
 end

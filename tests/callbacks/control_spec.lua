@@ -114,6 +114,27 @@ describe("PredictionWriter", function()
     assert.are.equal("sample_from_0,class_from_0\n0,0\n1,1\n2,0\n", written("class"))
   end)
 
+  it("writes batch by batch, and takes the file's place at the end", function()
+    local Watching = class("Watching", Trainer)
+    local rows = 4000
+    local many, largest = pl.rand(rows, 2), 0
+    function Watching.calculate_predictions(_, batch)
+      for name in lfs.dir(directory) do
+        assert.are_not.equal("out.csv", name)
+        largest = math.max(largest, lfs.attributes(directory .. "/" .. name, "size"))
+      end
+      return batch[1]
+    end
+    local path = directory .. "/out.csv"
+    local trainer = Watching{ model = Same(), quiet = true,
+      callbacks = { callbacks.PredictionWriter{ path = path } } }
+    trainer:predict{ dataset = data.TensorDataset(many), per_device_batch_size = 500,
+      return_predictions = false }
+    local size = lfs.attributes(path, "size")
+    assert.is_true(largest > size / 2 and largest < size)
+    assert.are.equal(rows + 1, select(2, io.open(path):read("*a"):gsub("\n", "")))
+  end)
+
   it("writes nothing of a prediction that failed", function()
     local Failing = class("Failing", Trainer)
     function Failing.calculate_predictions(_, batch)
@@ -121,7 +142,7 @@ describe("PredictionWriter", function()
       return batch[1]
     end
     assert.is_false(pcall(written, "outputs", Failing))
-    assert.is_nil(lfs.attributes(directory .. "/out.csv"))
+    for name in lfs.dir(directory) do assert.truthy(name:find("^%.%.?$"), name) end
   end)
 
   it("refuses other outputs", function()

@@ -72,6 +72,60 @@ describe("GradientMonitor", function()
       assert.is_near(norms[2], history:get_metric_values("gradient_norm.bias")[i], 1e-4)
     end
   end)
+
+  -- As numpy.histogram: each bin has its lower edge, the last one both.
+  local function counted(values, bins)
+    local low, high = math.huge, -math.huge
+    for _, v in ipairs(values) do low, high = math.min(low, v), math.max(high, v) end
+    local counts = {}
+    for i = 1, bins do counts[i] = 0 end
+    for _, v in ipairs(values) do
+      local bin = math.min(math.floor((v - low) * (bins / (high - low))) + 1, bins)
+      counts[bin] = counts[bin] + 1
+    end
+    return { counts = counts, first = low, last = high }
+  end
+
+  it("logs histograms, which reach on_log and the history", function()
+    local expected, told = {}, {}
+    local model = nn.Linear(2, 300)
+    local trainer = make({ callbacks.GradientMonitor{ histograms = true, bins = 7 }, {
+      on_backward_end = function(_, t)
+        expected[#expected + 1] = counted(t.model.weight.grad:flatten():totable(), 7)
+      end,
+      on_log = function(_, _, values) told[#told + 1] = values["gradient_histogram.weight"] end } },
+      { model = model })
+    local history = trainer:train{ train_dataset = data.TensorDataset(pl.randn(4, 2),
+      pl.randn(4, 300)), num_epochs = 1, per_device_batch_size = 2, log_every = { updates = 1 } }
+    local logged = history:get_metric_values("gradient_histogram.weight")
+    assert.are.equal(2, #logged)
+    for i, histogram in ipairs(logged) do
+      assert.are.same(expected[i].counts, histogram.counts)
+      assert.are.equal(8, #histogram.edges)
+      assert.are.equal(expected[i].first, histogram.edges[1])
+      assert.are.equal(expected[i].last, histogram.edges[8])
+      assert.are.equal(histogram, told[i])
+    end
+    assert.is_nil(history.values["gradient_norm.weight"])
+    assert.are.equal(history:get_latest_metric("gradient_histogram.bias").counts[1] > 0, true)
+  end)
+
+  it("makes histograms of what is constant, empty or not finite", function()
+    local histogram = require "perilune.histogram"
+    assert.are.same({ counts = { 0, 3 }, edges = { 1.5, 2, 2.5 } },
+      histogram(pl.tensor{ 2, 2, 2 }, 2))
+    assert.are.same({ counts = {}, edges = {} }, histogram(pl.tensor{ 1, 0 / 0 }, 2))
+    assert.are.same({ counts = {}, edges = {} }, histogram(pl.zeros(0), 2))
+  end)
+
+  it("leaves what is no value out of the log", function()
+    local trainer = make{ { on_before_optimizer_step = function(_, t)
+      if t.log_due then t:log("x", { 1, 2 }) end
+    end } }
+    local ok, err = pcall(trainer.train, trainer, run)
+    assert.is_false(ok)
+    assert.truthy(err.message:find("or a histogram, { counts = {...}, edges = {...} }", 1, true))
+  end)
 end)
 
 describe("Timer", function()

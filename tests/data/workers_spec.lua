@@ -79,6 +79,54 @@ describe("num_workers", function()
     assert.equal(0, #same_for_all(function() return Scaled(0) end, {}))
   end)
 
+  it("changes nothing for a dataset that only iterates, whose tensors outlive batches", function()
+    local Stream = class("Stream", data.IterableDataset)
+    function Stream:init(n) self.n = n end
+    function Stream:iterate(epoch)
+      local i, sum = 0, pl.zeros(3)
+      return function()
+        if i >= self.n then return nil end
+        i = i + 1
+        sum:add_(table_of[i])
+        return sum * epoch + math.random(), i
+      end
+    end
+    for _, n in ipairs{ 0, 1, 9, 11, 12 } do
+      for _, drop_last in ipairs{ false, true } do
+        local found = same_for_all(function() return Stream(n) end,
+          { batch_size = 3, drop_last = drop_last })
+        assert.equal(2 * (drop_last and math.floor(n / 3) or math.ceil(n / 3)), #found)
+      end
+    end
+    local found = same_for_all(function() return Stream(5) end, { batch_size = 2,
+      collate_fn = function(samples) return { n = #samples, last = samples[#samples][2] } end })
+    assert.are.same({ n = 1, last = 5 }, found[3])
+    local loader = data.DataLoader(Stream(9), { batch_size = 2, num_workers = 2, seed = 1 })
+    local step, pass = loader:batches_after(3)
+    assert.are.same({ 7, 8 }, step(pass)[2]:totable())
+    pass:close()
+    assert.is_nil(step(pass))
+  end)
+
+  it("raises the error of an iterated sample where its batch is due", function()
+    local Faulty = class("Faulty", data.IterableDataset)
+    function Faulty.iterate()
+      local i = 0
+      return function()
+        i = i + 1
+        if i == 6 then error("sample six") end
+        return i
+      end
+    end
+    for _, n in ipairs{ 0, 1, 3 } do
+      local loader, taken = data.DataLoader(Faulty(), { batch_size = 2, num_workers = n }), 0
+      local ok, e = pcall(function() for _ in loader:batches() do taken = taken + 1 end end)
+      assert.is_false(ok)
+      assert.matches("sample six", tostring(e))
+      assert.equal(2, taken)
+    end
+  end)
+
   it("takes transforms, datasets of datasets, collate functions and sources along", function()
     local images = pl.arange(1, 20 * 36):float():reshape(20, 6, 6)
     local Marked = class("Marked", data.Dataset)
@@ -198,9 +246,7 @@ describe("num_workers", function()
     end)
   end)
 
-  it("is refused where samples come as they come, and where it is no count", function()
-    fails("argument", "num_workers must be 0", data.DataLoader, data.IterableDataset(),
-      { num_workers = 1 })
+  it("is refused where it is no count", function()
     fails("argument", "'num_workers' must be", data.DataLoader, Scaled(2), { num_workers = -1 })
   end)
 end)

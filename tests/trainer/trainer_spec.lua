@@ -237,6 +237,14 @@ describe("Trainer", function()
     local trainer = make{ callbacks = { pl.callbacks.TrainerCallback } }
     trainer:train{ train_dataset = dataset(8), num_epochs = 1 }
     assert.is_nil(next(trainer.callback_handler.hooks))
+    -- A callback that counts who asks it for a hook: in the steps nobody does.
+    local asked, first = 0, nil
+    local counting = setmetatable({}, { __index = function() asked = asked + 1 end })
+    trainer = make{ callbacks = { counting, {
+      on_train_epoch_start = function() first = asked end,
+      on_train_epoch_end = function() assert.are.equal(first, asked) end } } }
+    trainer:train{ train_dataset = dataset(8), num_epochs = 2 }
+    assert.is_true(first > 0)
   end)
 
   it("has pytorch-accelerated's default callbacks", function()

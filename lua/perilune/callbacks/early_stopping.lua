@@ -67,7 +67,8 @@ function EarlyStopping:on_training_run_start()
 end
 
 function EarlyStopping:on_optimizer_step_end(trainer)
-  if self.every:due("updates", trainer.update) and self.metric:is_there(trainer) then
+  if self.every:due("updates", trainer.update, trainer.process_group)
+    and self.metric:is_there(trainer) then
     look(self, trainer)
   end
 end

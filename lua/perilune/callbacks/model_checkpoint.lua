@@ -134,7 +134,7 @@ local function check_metric(self, trainer)
 end
 
 function ModelCheckpoint:on_optimizer_step_end(trainer)
-  if self.every:due("updates", trainer.update) then save(self, trainer) end
+  if self.every:due("updates", trainer.update, trainer.process_group) then save(self, trainer) end
 end
 
 function ModelCheckpoint:on_train_step_end(trainer)

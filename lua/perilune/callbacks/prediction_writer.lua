@@ -1,5 +1,6 @@
---- Writes the outputs of predict to a CSV file, one line per sample, whole or not at all. As in all
--- files samples, columns and classes count from 0, and the header says so.
+--- Writes the outputs of predict to a CSV file, one line per sample, batch by batch; the file is
+-- there when it is whole. As in all files samples, columns and classes count from 0, and the header
+-- says so.
 
 local class = require "perilune.class"
 local errors = require "perilune.errors"
@@ -16,8 +17,8 @@ PredictionWriter.options = {
 }
 
 function PredictionWriter:on_predict_run_start(trainer)
-  self.lines, self.samples = {}, 0
-  if trainer.process_group:is_main() then atomic_file.check(self.path) end
+  self.samples, self.has_header = 0, false
+  self.writer = trainer.process_group:is_main() and atomic_file.open(self.path) or nil
 end
 
 local function check_outputs(outputs)
@@ -44,22 +45,29 @@ end
 
 function PredictionWriter:on_predict_step_end(_, _, outputs)
   check_outputs(outputs)
-  if #self.lines == 0 then
-    self.lines[1] = header(self.columns, outputs:dim() == 2 and outputs:size(2) or 1)
+  local lines = {}
+  if not self.has_header then
+    lines[1] = header(self.columns, outputs:dim() == 2 and outputs:size(2) or 1)
+    self.has_header = true
   end
   local rows = (self.columns == "class" and outputs:argmax(-1) or outputs:detach()):totable()
   for _, row in ipairs(rows) do
-    self.lines[#self.lines + 1] = ("%d,%s"):format(self.samples, row_text(self, row))
+    lines[#lines + 1] = ("%d,%s"):format(self.samples, row_text(self, row))
     self.samples = self.samples + 1
   end
+  lines[#lines + 1] = ""
+  if self.writer then self.writer:write(table.concat(lines, "\n")) end
 end
 
-function PredictionWriter:on_predict_run_end(trainer)
-  self.lines[#self.lines + 1] = ""
-  if trainer.process_group:is_main() then
-    atomic_file.write(self.path, table.concat(self.lines, "\n"))
-  end
-  self.lines = nil
+function PredictionWriter:on_predict_run_end()
+  if self.writer then self.writer:commit() end
+  self.writer = nil
+end
+
+--- A prediction that failed leaves no file.
+function PredictionWriter:on_teardown()
+  if self.writer then self.writer:discard() end
+  self.writer = nil
 end
 
 return PredictionWriter

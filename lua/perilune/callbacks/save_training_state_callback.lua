@@ -69,7 +69,7 @@ end
 
 local function save_if_due(self, trainer, unit, count, name)
   for _, every in ipairs(self.intervals) do
-    if every:due(unit, count) then return save(self, trainer, name) end
+    if every:due(unit, count, trainer.process_group) then return save(self, trainer, name) end
   end
 end
 

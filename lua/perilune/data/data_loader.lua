@@ -6,6 +6,7 @@ local check = require "perilune.check"
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local random = require "perilune.random"
+local ProcessGroup = require "perilune.process_group"
 local BatchSampler = require "perilune.data.batch_sampler"
 local RandomSampler = require "perilune.data.random_sampler"
 local SequentialSampler = require "perilune.data.sequential_sampler"
@@ -31,6 +32,9 @@ DataLoader.options = {
     doc = "threads that ask get and collate; without effect where C makes the batches" },
   { "prefetch", type = "boolean",
     doc = "fill batches ahead in a thread; if not given, when one takes over 50 us" },
+  { "process_group", type = ProcessGroup,
+    doc = "whose ranks share the batches: each takes every n-th" },
+  { "even_batches", true, doc = "ranks get as many batches each, the first ones again if need be" },
   { "device", "cpu", doc = "where the batches are; datasets without a source ignore it" },
 }
 
@@ -61,11 +65,15 @@ local function check_combination(o)
   if o.batch_sampler and (o.sampler or o.shuffle or o.drop_last) then
     refuse("a batch_sampler decides on sampler, shuffle and drop_last itself")
   end
-  if o.dataset.iterate and o.num_workers and o.num_workers > 0 then
-    refuse("a dataset with iterate() goes on from sample to sample: num_workers must be 0")
-  end
   if o.dataset.iterate and (o.sampler or o.batch_sampler or o.shuffle) then
     refuse("a dataset with iterate() gives its own order: no sampler, batch_sampler or shuffle")
+  end
+end
+
+local function check_ranks(o)
+  local group = o.process_group
+  if group and group.size > 1 and o.dataset.iterate then
+    refuse("a dataset with iterate() cannot be shared between the ranks of a process group")
   end
 end
 
@@ -80,6 +88,8 @@ function DataLoader:init(o)
   check_dataset(o.dataset)
   check_sampler(o.sampler)
   check_combination(o)
+  check_ranks(o)
+  self.process_group, self.even_batches = o.process_group or ProcessGroup(), o.even_batches
   self.dataset, self.batch_size, self.drop_last = o.dataset, o.batch_size or 1, o.drop_last
   self.collate_fn, self.seed, self.prefetch = o.collate_fn or nil, o.seed or nil, o.prefetch
   self.device, self.batch_transform = o.device or "cpu", o.batch_transform or nil
@@ -88,9 +98,10 @@ function DataLoader:init(o)
   self.next_epoch, self.idle_buffers = 1, {}
 end
 
---- How many batches a pass has; nil where the dataset only iterates.
+--- How many batches a pass has, of a process group's ranks the one with the most; nil where the
+-- dataset only iterates.
 function DataLoader:size()
-  return self.batch_sampler and self.batch_sampler:size()
+  return self.batch_sampler and math.ceil(self.batch_sampler:size() / self.process_group.size)
 end
 
 --- Choose the epoch of the next pass, from 1; without this each pass is the next epoch.
@@ -106,12 +117,13 @@ local function source_of(self)
 end
 
 local function start_pass(self, plan, seed, epoch)
-  if not plan then return sample_pass.iterated(self, seed, epoch) end
-  local source = source_of(self)
+  local workers = self.num_workers > 0 and (not plan or plan.batches > 0)
+  if not plan and not workers then return sample_pass.iterated(self, seed, epoch) end
+  local source = plan and source_of(self)
   if source and source:size() == self.dataset:size() then
     return source_pass(self, source, plan, seed, epoch)
   end
-  if self.num_workers > 0 and plan.batches > 0 then
+  if workers then
     return require("perilune.data.worker_pass")(self, plan, seed, epoch)
   end
   return sample_pass.planned(self, plan, seed, epoch)
@@ -136,9 +148,13 @@ end
 -- @param skip how many
 -- @return as `batches`
 function DataLoader:batches_after(skip)
-  local seed, epoch = self.seed or random.initial_seed(), self.next_epoch
+  local group, epoch = self.process_group, self.next_epoch
+  local seed = self.seed or group:broadcast(random.initial_seed())
   self.next_epoch = epoch + 1
   local plan = self.batch_sampler and self.batch_sampler:plan(seed, epoch, self.dataset:size())
+  if plan and group.size > 1 then
+    plan = positions.share(plan, group.rank, group.size, self.even_batches)
+  end
   if plan and skip > 0 then
     if skip >= plan.batches then return no_batch end
     plan = positions.rest(plan, skip)

@@ -44,4 +44,31 @@ function positions.rest(plan, skip)
   return rest
 end
 
+-- Which batches a rank takes, from 0: every n-th; even ones begin again where the last are missing.
+local function shared_batches(batches, rank, size, even)
+  local list, turns = {}, math.ceil(batches / size)
+  for turn = 0, turns - 1 do
+    local b = turn * size + rank
+    if b < batches or even then list[#list + 1] = b % batches end
+  end
+  return list
+end
+
+--- One rank's part of the plan of a pass (batch_sampler.lua): every n-th batch.
+-- @param even whether every rank gets as many, the first ones again if need be
+-- @return another plan
+function positions.share(plan, rank, size, even)
+  local list = shared_batches(plan.batches, rank, size, even)
+  local share = { n = 0, batches = #list, max_rows = plan.max_rows, ends = positions.new(#list),
+    positions = positions.new(#list * plan.max_rows) }
+  for i, b in ipairs(list) do
+    for at = b > 0 and tonumber(plan.ends[b - 1]) or 0, tonumber(plan.ends[b]) - 1 do
+      share.positions[share.n] = plan.positions[at]
+      share.n = share.n + 1
+    end
+    share.ends[i - 1] = share.n
+  end
+  return share
+end
+
 return positions

@@ -90,7 +90,8 @@ local function take_sample(pass, value, ...)
   if value ~= nil then return as_sample(value, ...) end
 end
 
-local function next_iterated(pass)
+-- The samples of the next batch; nil where no batch is left.
+local function take_samples(pass)
   local loader, samples = pass.loader, {}
   while #samples < loader.batch_size and not pass.over do
     pass.taken = pass.taken + 1
@@ -101,7 +102,18 @@ local function next_iterated(pass)
   end
   draws.end_samples()
   if #samples == 0 or (loader.drop_last and #samples < loader.batch_size) then return nil end
-  return make_batch(loader, samples)
+  return samples
+end
+
+local function next_iterated(pass)
+  local samples = take_samples(pass)
+  return samples and make_batch(pass.loader, samples)
+end
+
+--- Take the samples of the next batch of an iterated pass and make no batch of them.
+-- @return whether there was one
+function sample_pass.skip(pass)
+  return take_samples(pass) ~= nil
 end
 
 local Pass = {}

@@ -7,7 +7,8 @@ local errors = require "perilune.errors"
 local pack = require "perilune.data.pack"
 local sample_pass = require "perilune.data.sample_pass"
 
--- loader: what batches are made of; held: the tensors of the last answer.
+-- loader: what batches are made of; held: the tensors of the last answer; step, pass and at: where
+-- the samples of a dataset that only iterates are, in batches.
 local state = {}
 
 -- Ctrl-C is for the main thread.
@@ -20,8 +21,23 @@ local function plain(value)
   return out
 end
 
+-- Batch number `request.number` of an iterated pass; nil where it has ended.
+local function iterated(request)
+  while state.at < request.number do
+    state.at = state.at + 1
+    if not sample_pass.skip(state.pass) then return nil end
+  end
+  state.at = state.at + 1
+  return state.step(state.pass)
+end
+
 local function make(request)
-  local batch = sample_pass.make(state.loader, request.positions, request.seed, request.epoch)
+  local batch
+  if request.number then
+    batch = iterated(request)
+  else
+    batch = sample_pass.make(state.loader, request.positions, request.seed, request.epoch)
+  end
   local bytes
   bytes, state.held = pack.data({ batch = plain(batch) }, "batch", "the main thread")
   return bytes
@@ -44,6 +60,13 @@ return function(bytes)
     return (pack.data({}))
   end
   state.held = nil
-  local _, answer = xpcall(function() return context.scope(make, request) end, failure)
+  local _, answer = xpcall(function()
+    -- What iterate() makes belongs to no batch, hence to no scope.
+    if request.number and not state.pass then
+      state.step, state.pass = sample_pass.iterated(state.loader, request.seed, request.epoch)
+      state.at = 0
+    end
+    return context.scope(make, request)
+  end, failure)
   return answer
 end

@@ -1,5 +1,6 @@
 --- A pass whose batches workers make, in turn: worker w makes batches w, w + n, ...; each is one
--- batch ahead. Samples and random numbers are those of a pass without workers.
+-- batch ahead. Samples and random numbers are those of a pass without workers. Of a dataset that
+-- only iterates every worker takes all samples and makes its own batches of them.
 
 local ffi = require "ffi"
 local engine = require "perilune.engine"
@@ -33,9 +34,10 @@ local function receive(worker)
   return pack.read(bytes)
 end
 
--- { loader = { dataset =, collate_fn = } }, each under its own name in errors.
+-- { loader = { dataset =, collate_fn =, ... } }, each under its own name in errors.
 local function pack_loader(loader)
-  local request = { loader = { dataset = loader.dataset, collate_fn = loader.collate_fn } }
+  local request = { loader = { dataset = loader.dataset, collate_fn = loader.collate_fn,
+    batch_size = loader.batch_size, drop_last = loader.drop_last } }
   return pack.whole(request, "", "a worker")
 end
 
@@ -51,12 +53,17 @@ local function start_workers(loader, batches)
   return workers, held
 end
 
--- Ask for a batch, counted from 0, if there is one.
+-- Ask for a batch, counted from 0, if there is one: by its samples, or where they only come in
+-- turn by its number.
 local function ask(self, b)
-  if b >= self.plan.batches then return end
-  local positions = sample_pass.positions_of(self.plan, b, self.size)
-  local worker = self.workers[b % #self.workers + 1]
-  send(worker, (pack.data({ positions = positions, seed = self.seed, epoch = self.epoch })))
+  if b >= self.batches then return end
+  local request = { seed = self.seed, epoch = self.epoch }
+  if self.plan then
+    request.positions = sample_pass.positions_of(self.plan, b, self.size)
+  else
+    request.number = b
+  end
+  send(self.workers[b % #self.workers + 1], (pack.data(request)))
 end
 
 local function raise(e)
@@ -79,7 +86,7 @@ end
 local function next_batch(self)
   if not self.workers then return nil end
   local b = self.taken
-  if b >= self.plan.batches then
+  if b >= self.batches then
     self:close()
     return nil
   end
@@ -89,16 +96,22 @@ local function next_batch(self)
     self:close()
     raise(answer)
   end
+  if not answer.batch then
+    self:close()
+    return nil
+  end
   ask(self, b + #self.workers)
   return batch.make(answer.batch)
 end
 
 --- Start a pass.
+-- @param plan of the pass, nil where samples come as they come
 -- @return what a `for` loop takes; the second value has `close()`
 return function(loader, plan, seed, epoch)
-  local workers, held = start_workers(loader, plan.batches)
-  local self = setmetatable({ workers = workers, held = held, plan = plan, seed = seed,
-    epoch = epoch, size = loader.dataset:size(), taken = 0 }, Pass)
+  local batches = plan and plan.batches or math.huge
+  local workers, held = start_workers(loader, batches)
+  local self = setmetatable({ workers = workers, held = held, plan = plan, batches = batches,
+    seed = seed, epoch = epoch, size = plan and loader.dataset:size(), taken = 0 }, Pass)
   for b = 0, #workers - 1 do ask(self, b) end
   return next_batch, self
 end

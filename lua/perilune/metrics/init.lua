@@ -67,6 +67,36 @@ function metrics.copies(list)
   return copies
 end
 
+--- What a metric has counted; one without a state_dict is its fields.
+function metrics.state_of(metric)
+  if metric.state_dict then return metric:state_dict() end
+  local fields = {}
+  for key, value in next, metric do
+    if type(value) ~= "function" then fields[key] = value end
+  end
+  return fields
+end
+
+--- Let a metric have counted what another of its kind has.
+-- @param saved what `state_of` answered
+function metrics.load(metric, saved)
+  if metric.load_state_dict then return metric:load_state_dict(saved) end
+  metric:reset()
+  for key, value in next, saved do rawset(metric, key, value) end
+end
+
+--- A metric that has counted what all ranks have, merged in their order.
+function metrics.of_all_ranks(metric, group)
+  if group.size == 1 then return metric end
+  local merged = metrics.copies{ metric }[1]
+  for _, saved in ipairs(group:all_gather(metrics.state_of(metric))) do
+    local one = metrics.copies{ metric }[1]
+    metrics.load(one, saved)
+    merged:merge(one)
+  end
+  return merged
+end
+
 --- The name a metric is recorded under.
 function metrics.name_of(metric)
   return metric.name or class.name_of(metric)

@@ -1,13 +1,17 @@
 --- Calling modules: keeps a stack of the modules whose forward runs, so that an error from an op
 -- says which layer it comes from. Only the outermost call is protected; the others cost a push
--- and a pop. The stack is absolute: each return sets the depth its caller had.
+-- and a pop. The stack is absolute: each return sets the depth its caller had. While a profile is
+-- taken it is told of every call.
 
 local errors = require "perilune.errors"
 local class = require "perilune.class"
 
 local xpcall, error = xpcall, error
 
+local calls = {}
+
 local stack, depth = {}, 0
+local observer
 
 --- "Linear '3' of Sequential (784 -> 128)": the innermost running module, seen from the outermost.
 local function layer_name()
@@ -23,6 +27,13 @@ local function layer_name()
   end
   local shapes = inner.shape_text and inner:shape_text()
   return shapes and ("%s (%s)"):format(text, shapes) or text
+end
+
+--- The module whose forward runs, in words; nil where none does.
+function calls.current()
+  if depth == 0 then return nil end
+  local ok, name = pcall(layer_name)
+  return ok and name or nil
 end
 
 local function on_error(e)
@@ -51,11 +62,32 @@ local function leave(level, ...)
   return ...
 end
 
---- What `module(...)` does: run its forward with the module on the stack.
-return function(module, ...)
+-- Run a module's forward with the module on the stack.
+local function call(module, ...)
   local level = depth
   depth = level + 1
   stack[level + 1] = module
   if level == 0 then return finish(xpcall(module.forward, on_error, module, ...)) end
   return leave(level, module:forward(...))
 end
+
+local function left(watching, level, ...)
+  watching:leave(level)
+  return ...
+end
+
+--- Tell a profile of every call from now on.
+-- @param profile what has enter(kind, module) and leave(level); nil for none
+function calls.observe(profile)
+  observer = profile
+end
+
+--- What `module(...)` does.
+function calls.call(module, ...)
+  local watching = observer
+  if not watching then return call(module, ...) end
+  local level = watching:enter("module", rawget(module, "stands_for") or module)
+  return left(watching, level, call(module, ...))
+end
+
+return calls

@@ -16,7 +16,7 @@ local is_tensor = tensor.is_tensor
 
 local Module = class("Module")
 
-Module.__call = require "perilune.nn.calls"
+Module.__call = require("perilune.nn.calls").call
 Module.training = true
 
 function Module:init() end

@@ -4,6 +4,7 @@
 
 local class = require "perilune.class"
 local errors = require "perilune.errors"
+local metrics = require "perilune.metrics"
 local random = require "perilune.random"
 
 local parts = {}
@@ -104,25 +105,9 @@ end, function(trainer, saved)
   trainer.train_measures:load_state_dict(saved or {})
 end)
 
--- A metric without a state_dict is its fields.
-local function metric_state(metric)
-  if metric.state_dict then return metric:state_dict() end
-  local fields = {}
-  for key, value in next, metric do
-    if type(value) ~= "function" then fields[key] = value end
-  end
-  return fields
-end
-
-local function load_metric(metric, saved)
-  if metric.load_state_dict then return metric:load_state_dict(saved) end
-  metric:reset()
-  for key, value in next, saved do rawset(metric, key, value) end
-end
-
 part("train_metrics", function(trainer)
   local saved = {}
-  for i, metric in ipairs(trainer.train_metrics) do saved[i] = metric_state(metric) end
+  for i, metric in ipairs(trainer.train_metrics) do saved[i] = metrics.state_of(metric) end
   return saved
 end, function(trainer, saved, problems)
   if #saved ~= #trainer.train_metrics then
@@ -130,7 +115,7 @@ end, function(trainer, saved, problems)
       :format(#saved, #trainer.train_metrics)
     return
   end
-  for i, metric in ipairs(trainer.train_metrics) do load_metric(metric, saved[i]) end
+  for i, metric in ipairs(trainer.train_metrics) do metrics.load(metric, saved[i]) end
 end)
 
 -- Calls visit(key, callback) for every callback with a state: "EarlyStopping.1", or a table's name.

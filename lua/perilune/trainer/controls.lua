@@ -18,7 +18,8 @@ end
 
 --- Log a value of the update that is under way; nothing happens unless `trainer.log_due`. It is
 -- recorded in the run history and told by on_log, once the update is over.
--- @param value a number, or a tensor of one element, which is read then
+-- @param value a number; a tensor of one element, which is read then; or a histogram, { counts = n
+--   numbers, edges = n + 1 numbers }, each bin from its lower edge to the next, as numpy's
 function TrainerControls:log(name, value)
   logging.add(self, name, value)
 end

@@ -6,12 +6,17 @@ local is_tensor = require("perilune.tensor").is_tensor
 
 local logging = {}
 
+local function is_histogram(value)
+  return type(value) == "table" and type(value.counts) == "table" and type(value.edges) == "table"
+end
+
 --- Take a value of the update that is under way.
 function logging.add(self, name, value)
   if not self.log_due then return end
-  if type(name) ~= "string" or not (type(value) == "number" or is_tensor(value)) then
-    errors.raise("argument", "Trainer:log takes a name and a number or a tensor of one element",
-      { argument = "value" })
+  if type(name) ~= "string"
+    or not (type(value) == "number" or is_tensor(value) or is_histogram(value)) then
+    errors.raise("argument", "Trainer:log takes a name and a number, a tensor of one element or a "
+      .. "histogram, { counts = {...}, edges = {...} }", { argument = "value" })
   end
   self.logged[#self.logged + 1] = { name, value }
 end

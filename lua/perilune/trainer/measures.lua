@@ -88,7 +88,7 @@ function Measures:record(history, pattern, prefix, results)
     if value then put(pattern:format(named.name), value) end
   end
   for _, metric in ipairs(self.metrics) do
-    local value = metric:compute()
+    local value = metrics.of_all_ranks(metric, self.trainer.process_group):compute()
     if value ~= nil then put(prefix .. metrics.name_of(metric), value) end
   end
   return true

@@ -29,6 +29,8 @@ options.init = {
   { "quiet", false, doc = "print nothing but errors" },
   { "detect_anomaly", false,
     doc = "check every op's outputs, so that a NaN names the op that made it first (slow)" },
+  { "deterministic", false, type = { "boolean", "string" }, choices = { true, false, "warn" },
+    doc = "refuse ops whose results may differ from run to run; \"warn\" only says so" },
 }
 
 options.train = {

@@ -21,9 +21,11 @@ function TrainerPhases:get_default_eval_dl_kwargs(batch_size)
   return { batch_size = batch_size, shuffle = false }
 end
 
-local function create_dataloader(self, dataset, defaults, kwargs)
+-- Training makes as many updates on each rank, so batches are `even`; an evaluation takes each
+-- sample once.
+local function create_dataloader(self, dataset, defaults, kwargs, even)
   local merged = self.strategy:dataloader_options()
-  merged.collate_fn = self.collate_fn
+  merged.collate_fn, merged.even_batches = self.collate_fn, even
   for name, value in next, defaults do merged[name] = value end
   if kwargs.sampler or kwargs.batch_sampler or dataset.iterate then merged.shuffle = nil end
   for name, value in next, kwargs do merged[name] = value end
@@ -35,21 +37,21 @@ end
 -- @param kwargs the user's train_dataloader_kwargs
 function TrainerPhases:create_train_dataloader(batch_size, kwargs)
   local defaults = self:get_default_train_dl_kwargs(batch_size)
-  return create_dataloader(self, self.train_dataset, defaults, kwargs)
+  return create_dataloader(self, self.train_dataset, defaults, kwargs, true)
 end
 
 --- Make the loader of `self.eval_dataset`.
 -- @param kwargs the user's eval_dataloader_kwargs
 function TrainerPhases:create_eval_dataloader(batch_size, kwargs)
   local defaults = self:get_default_eval_dl_kwargs(batch_size)
-  return create_dataloader(self, self.eval_dataset, defaults, kwargs)
+  return create_dataloader(self, self.eval_dataset, defaults, kwargs, false)
 end
 
 --- Make the loader of `self.predict_dataset`.
 -- @param kwargs the user's dataloader_kwargs
 function TrainerPhases:create_predict_dataloader(batch_size, kwargs)
   local defaults = self:get_default_eval_dl_kwargs(batch_size)
-  return create_dataloader(self, self.predict_dataset, defaults, kwargs)
+  return create_dataloader(self, self.predict_dataset, defaults, kwargs, false)
 end
 
 --- Make the object whose `step()` follows every update; nil for none.

@@ -60,6 +60,8 @@ local function set_up(self)
   self.anomaly_before = engine.context.anomaly ~= 0
   context.detect_anomaly(self.detect_anomaly or self.anomaly_before)
   self.interrupts_before = engine.context.interrupts
+  self.deterministic_before = engine.context.deterministic
+  if self.deterministic then context.use_deterministic_algorithms(self.deterministic) end
   context.interrupt_ops_at(2)
   engine.C.pl_interrupt_watch(1)
   engine.C.pl_process_fail_with(0)
@@ -68,6 +70,7 @@ end
 local function tear_down(self)
   context.interrupt_ops_at(self.interrupts_before)
   context.detect_anomaly(self.anomaly_before)
+  engine.context.deterministic = self.deterministic_before
   self.train_scope:close()
   self.eval_scope:close()
   self.saved_modes = modes.restore(self.saved_modes)
