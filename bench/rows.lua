@@ -62,6 +62,14 @@ end)
 
 row("convnet_step_1t", "ms", "ratio", 1, step("convnet_step", 1))
 row("convnet_step_2t", "ms", "ratio", 1.15, step("convnet_step", 2))
+
+--- Ours alone: bf16-mixed over f32.
+local function half_convnet(name)
+  return function(runner) return runner:pair(name, { "convnet_bf16.lua", threads = 1 }) end
+end
+
+row("convnet_bf16_memory", "fraction", "most", 0.6, half_convnet("convnet_bf16_memory"))
+row("convnet_bf16_time", "fraction", "most", 1.3, half_convnet("convnet_bf16_time"))
 row("lstm_step_1t", "ms", "ratio", 1.2, step("lstm_step", 1))
 
 row("epoch_over_bare", "fraction", "most", 1.25, function(runner)
@@ -102,5 +110,17 @@ row("step_mallocs", "count", "most", 0, function(runner)
   end
   return not missing and worst or nil, nil, missing
 end)
+
+--- A worker that writes large files, in a folder that is removed afterwards; once is enough.
+local function with_files(name)
+  return function(runner)
+    return runner:with_folder(function(folder)
+      return runner:pair(name, { name .. ".lua", folder, once = true })
+    end)
+  end
+end
+
+row("snapshot_stall", "fraction", "most", 1.3, with_files "snapshot_stall")
+row("resume", "s", "most", 0.5, with_files "resume")
 
 return rows

@@ -81,6 +81,17 @@ end
 
 -- ---- workers ----------------------------------------------------------------------------------
 
+--- f(folder) with an empty folder beside the build's files, which is removed afterwards.
+function Runner:with_folder(f)
+  local folder = self.build .. "/bench_files"
+  local function done(...)
+    capture("rm -rf " .. quote(folder))
+    return ...
+  end
+  capture(("rm -rf %s && mkdir -p %s"):format(quote(folder), quote(folder)))
+  return done(f(folder))
+end
+
 local function environment(worker, build)
   local words = {}
   if worker.threads then

@@ -34,7 +34,7 @@ case $target in
 build) ;;
 demo) packages="$packages dataset-fashion-mnist" ;;
 test) packages="$packages dataset-fashion-mnist lua-busted lua-term lua-cjson lua-check
-  ocl-icd-opencl-dev pocl-opencl-icd" ;;
+  ocl-icd-opencl-dev pocl-opencl-icd clang libclang-rt-14-dev" ;;
 doc) packages="$packages lua-ldoc" ;;
 *) echo "setup.sh: no set-up called '$target'" >&2; exit 1 ;;
 esac

@@ -30,6 +30,12 @@ function(add_checked name label)
     ENVIRONMENT "${environment}")
 endfunction()
 
+# ---- Fuzzers have a build of their own and nothing else in it.
+if(PL_SANITIZE MATCHES fuzzer)
+  include(cmake/fuzzers.cmake)
+  return()
+endif()
+
 foreach(name IN LISTS strangers)
   add_checked(stranger.${name} c sh ${CMAKE_SOURCE_DIR}/cmake/stranger.sh ${CMAKE_BINARY_DIR}
     ${CMAKE_SOURCE_DIR}/accelerators/${name} "$<$<BOOL:${PL_SANITIZE}>:-fsanitize=${PL_SANITIZE}>")
@@ -128,4 +134,6 @@ if(NOT PL_SANITIZE)
   endif()
   add_checked(layout style sh cmake/check_layout.sh)
   add_checked(asan asan sh cmake/sanitized.sh asan ${CMAKE_BINARY_DIR}-asan)
+  add_checked(fuzz "asan;fuzz" sh cmake/fuzzed.sh ${CMAKE_BINARY_DIR}-fuzz ${CMAKE_BINARY_DIR})
+  set_tests_properties(fuzz PROPERTIES SKIP_RETURN_CODE 77)
 endif()

@@ -46,6 +46,12 @@ static inline bool wants_grad(const tensor *t) {
   return t && (t->edge.node || (t->base && t->base->edge.node && t->seen != t->base->updates));
 }
 
+/* The node that holds t's gradient, whether it is switched on or off; NULL: t is no leaf. */
+static inline node *leaf_of(const tensor *t) {
+  if (!t->edge.node) return t->off;
+  return t->edge.node->op == NODE_LEAF ? t->edge.node : NULL;
+}
+
 /* A node for a call that just ran. saved values of inputs must be of before an update, see
 ** node_save. Output edges are set by the caller. */
 pl_status node_new(int op, const void *attrs, size_t attrs_size, tensor *const *x,

@@ -48,7 +48,7 @@ pl_status pl_tensor_describe(pl_tensor handle, pl_tensor_info *out) {
     .dtype = v->dtype, .rank = v->rank, .device = t->storage ? t->storage->device : -1,
     .requires_grad = wants_grad(t), .is_leaf = !t->edge.node || t->edge.node->op == NODE_LEAF,
     .is_dense = shape_is_contiguous(v), .is_number = t->is_number,
-    .has_grad = t->edge.node && t->edge.node->op == NODE_LEAF && t->edge.node->leaf_grad,
+    .has_grad = leaf_of(t) && leaf_of(t)->leaf_grad,
     .offset = v->offset, .count = v->count, .version = t->storage ? t->storage->version : 0,
   };
   memcpy(out->sizes, v->sizes, (size_t)v->rank * sizeof *v->sizes);
@@ -248,7 +248,7 @@ pl_status pl_tensor_swap(pl_tensor handle, pl_tensor other) {
   pl_status s = get(handle, &t);
   if (s || (s = get(other, &o))) return s;
   if (o->is_number) return status_fail(PL_EARGUMENT, NULL, NULL, "swap: a number has no storage");
-  node *leaf = t->edge.node && t->edge.node->op == NODE_LEAF ? t->edge.node : NULL;
+  node *leaf = leaf_of(t);
   bool alike = t->storage && shape_equal(&t->view, &o->view) && t->view.dtype == o->view.dtype
             && t->storage->device == o->storage->device;
   if (leaf && !alike) {

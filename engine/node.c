@@ -163,8 +163,9 @@ pl_status pl_tensor_set_requires_grad(pl_tensor handle, int32_t flag) {
   if (t->edge.node && !leaf)
     return flag ? PL_OK : status_fail(PL_EARGUMENT, "requires_grad_", NULL, "requires_grad_: only "
                                       "leaves can be switched off; use :detach()");
-  if (!flag) {
-    tensor_set_edge(t, NULL, 0);
+  if (!flag) {                         /* what was recorded still ends in its node */
+    if (leaf) t->off = t->edge.node;
+    t->edge.node = NULL;
     return PL_OK;
   }
   if (!dtype_is_float(t->view.dtype) || t->is_number)
@@ -172,8 +173,9 @@ pl_status pl_tensor_set_requires_grad(pl_tensor handle, int32_t flag) {
                        "requires_grad_: only floating tensors have "
                        "gradients, this one is %s", pl_dtype_name(t->view.dtype));
   if (leaf) return PL_OK;
-  node *n = node_blank(NODE_LEAF, 0, 1, 0, 0, 0);
+  node *n = t->off ? t->off : node_blank(NODE_LEAF, 0, 1, 0, 0, 0);
   if (!n) return PL_EMEMORY;
+  t->off = NULL;
   tensor_set_edge(t, n, 0);
   return PL_OK;
 }
@@ -183,8 +185,8 @@ pl_status pl_tensor_grad(pl_tensor handle, pl_tensor *out) {
   pl_status s = tensor_get(handle, "grad", NULL, &t);
   if (s) return s;
   *out = 0;
-  node *leaf = t->edge.node;
-  if (!leaf || leaf->op != NODE_LEAF || !leaf->leaf_grad) return PL_OK;
+  node *leaf = leaf_of(t);
+  if (!leaf || !leaf->leaf_grad) return PL_OK;
   if ((s = tensor_alias(leaf->leaf_grad, &alias))) return s;
   edge from = leaf->leaf_grad->edge;
   if (from.node) tensor_set_edge(alias, node_ref(from.node), from.output);
@@ -196,9 +198,9 @@ pl_status pl_tensor_set_grad(pl_tensor handle, pl_tensor grad) {
   tensor *t, *g = NULL;
   pl_status s = tensor_get(handle, "grad", NULL, &t);
   if (s || (grad != 0 && (s = tensor_get(grad, "grad", NULL, &g)))) return s;
-  node *leaf = t->edge.node;
+  node *leaf = leaf_of(t);
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
-  if (!leaf || leaf->op != NODE_LEAF)
+  if (!leaf)
     return g ? status_fail(PL_EARGUMENT, "grad", NULL,
                            "grad: only a leaf that requires grad holds a "
                            "gradient") : PL_OK;

@@ -87,6 +87,7 @@ static void slot_free(tensor *t) {
   uint32_t generation = t->generation;
   t->storage = NULL;
   t->edge = (edge){ 0 };
+  t->off = NULL;
   t->base = t->previous = NULL;
   t->updates = t->seen = t->scope = 0;
   t->is_number = t->handled = false;
@@ -100,6 +101,7 @@ void tensor_unref(tensor *t) {
   while (t && --t->refs == 0) {
     tensor *base = t->base;
     node_unref(t->edge.node);
+    node_unref(t->off);
     storage_unref(t->storage);
     slot_free(t);
     t = base;

@@ -31,6 +31,7 @@ struct tensor {
   pl_operand view;             /* view.buffer is the storage's */
   storage *storage;            /* NULL for a number */
   edge edge;                   /* counted */
+  struct node *off;            /* of a leaf whose gradients are switched off: its node; counted */
   tensor *base;                /* of a view: the tensor whose storage it looks at; counted */
   tensor *previous, *next;     /* neighbours in the scope, or the free list */
   double number;

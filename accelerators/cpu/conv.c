@@ -220,8 +220,8 @@ static bool weight_is_ready(const conv *c) {
 }
 
 static pl_status conv_forward(conv *c) {
-  conv_cut(c);
   if (c->y.positions * c->x.positions == 0) return PL_OK;
+  conv_cut(c);
   if (conv_is_direct(c)) {
     parallel_for(c->images * c->groups, conv_work(c) * 4, OF_DTYPE(c, direct_forward), c);
     return PL_OK;

@@ -17,6 +17,8 @@ enum { FIRST, CHANNELS, SHARES };
 ** input at least. */
 static const struct cut { const char *op; int how, rank; uint32_t in; } cuts[] = {
   { "linear", FIRST, 2, 1 },
+  { "matmul", FIRST, 3, 3 },
+  { "matmul", FIRST, 2, 1 },
   { "conv2d", FIRST, 4, 1 },
   { "conv_transpose2d", FIRST, 4, 1 },
   { "conv2d_weight_grad", SHARES, 4, 3 },
@@ -102,14 +104,26 @@ static bool plan_operands(half_plan *p, const pl_call *call) {
   return any;
 }
 
-/* The first input decides: its slices pass through the stage, so it must be half. */
+/* Whether all that would be cut has the first input's size there. */
+static bool cut_fits(const struct cut *c, const pl_call *call) {
+  const pl_operand *x = call->in[0], *out = call->out[0];
+  if (strcmp(c->op, call->op->name) != 0 || x->rank < c->rank) return false;
+  if (c->how == CHANNELS) return true;
+  if (c->how == FIRST && (out->rank != x->rank || out->sizes[0] != x->sizes[0])) return false;
+  for (int i = 1; i < call->n_in; i++)
+    if ((c->in >> i & 1) && (call->in[i]->rank != x->rank || call->in[i]->sizes[0] != x->sizes[0]))
+      return false;
+  return true;
+}
+
+/* The first row that fits. What is cut passes through the stage: the first input must be half. */
 static void plan_cut(half_plan *p, const pl_call *call) {
   const pl_operand *x = call->n_in > 0 ? call->in[0] : NULL;
   p->cut = NULL;
   p->size = 1;
   if (!x || !dtype_is_half(x->dtype) || x->count == 0) return;
-  for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
-    if (strcmp(cuts[i].op, call->op->name) == 0 && x->rank >= cuts[i].rank) {
+  for (size_t i = 0; i < sizeof cuts / sizeof *cuts && !p->cut; i++)
+    if (cut_fits(&cuts[i], call)) {
       p->cut = &cuts[i];
       p->size = x->sizes[cuts[i].how == CHANNELS];
     }

@@ -1,21 +1,24 @@
 /*
-** recurrent.c -- LSTM over a sequence: a product per step, then the gates of all rows in one pass.
-** What the gradient needs is the activated gates and the cells of every step.
+** recurrent.c -- LSTM, GRU and plain RNN over a sequence: a product per step, then the gates of all
+** rows in one pass. What the gradients need is the activated gates (LSTM: input, forget, cell,
+** output; GRU: reset, update, new, and the new gate's product) and the states of every step.
 */
 #include "cpu.h"
 #include "gemm.h"
 #include "real.h"
 #include "vecmath.h"
 
-typedef struct lstm {
+typedef struct recurrent {
   int32_t dtype;
+  bool relu;
   int64_t steps, n, hidden, step;    /* step: the one at work */
-  const void *gates, *h0, *c0, *weight;
+  const void *gates, *h0, *c0, *dy, *dcell;
   void *y, *last_cell, *active, *cells;
-  const void *dy, *dcell;
-  void *dgates, *dh, *dc;            /* dh and dc: what flows to the step before */
+  void *dgates, *dproducts;
+  void *dh, *dc;                     /* what flows to the step before */
+  void *product_dh;                  /* GRU: the part of dh that the product gives */
   gemm_args product;
-} lstm;
+} recurrent;
 
 #define REAL f32
 #include "recurrent_real.h"
@@ -26,7 +29,7 @@ typedef struct lstm {
 
 static void *data_of(const pl_operand *o) { return o ? operand_data(o) : NULL; }
 
-static bool lstm_takes(const pl_call *call) {
+static bool recurrent_takes(const pl_call *call) {
   int32_t dtype = call->in[0]->dtype;
   if (dtype != PL_F32 && dtype != PL_F64) return false;
   for (int i = 0; i < call->n_in; i++)
@@ -34,48 +37,116 @@ static bool lstm_takes(const pl_call *call) {
   return true;
 }
 
-/* The sizes, and scratch for the product that every step repeats. */
-static bool lstm_prepare(lstm *l, const pl_operand *gates) {
-  l->dtype = gates->dtype;
-  l->steps = gates->sizes[0];
-  l->n = gates->sizes[1];
-  l->hidden = gates->sizes[2] / 4;
+/* h times the transposed weight (count * hidden x hidden), as rows of ldc. */
+static gemm_args forward_product(const pl_operand *weight, const pl_operand *bias, int64_t n,
+                                 int64_t ldc) {
+  int64_t hidden = weight->sizes[1];
+  return (gemm_args){ .m = n, .n = weight->sizes[0], .k = hidden, .a_rs = hidden, .a_cs = 1,
+                      .b = operand_data(weight), .b_rs = 1, .b_cs = hidden, .ldc = ldc,
+                      .bias = data_of(bias) };
+}
+
+static gemm_args backward_product(const pl_operand *weight, int64_t n) {
+  int64_t hidden = weight->sizes[1];
+  return (gemm_args){ .m = n, .n = hidden, .k = weight->sizes[0], .a_rs = weight->sizes[0],
+                      .a_cs = 1, .b = operand_data(weight), .b_rs = hidden, .b_cs = 1,
+                      .ldc = hidden };
+}
+
+/* The sizes, and scratch for the product that every step repeats, `more` bytes behind it. */
+static bool prepare(recurrent *l, const pl_operand *sequence, int64_t hidden, size_t more,
+                    void **behind) {
+  l->dtype = sequence->dtype;
+  l->steps = sequence->sizes[0];
+  l->n = sequence->sizes[1];
+  l->hidden = hidden;
   gemm_args *g = &l->product;
   g->scratch_bytes = l->dtype == PL_F32 ? LEVEL(gemm_f32_scratch)(g) : LEVEL(gemm_f64_scratch)(g);
-  g->scratch = g->scratch_bytes ? cpu_scratch(g->scratch_bytes) : NULL;
-  return !g->scratch_bytes || g->scratch;
+  size_t rounded = (g->scratch_bytes + 63) & ~(size_t)63;
+  char *scratch = rounded + more ? cpu_scratch(rounded + more) : NULL;
+  g->scratch = g->scratch_bytes ? scratch : NULL;
+  if (behind) *behind = scratch + rounded;
+  return scratch || !(rounded + more);
+}
+
+typedef void (*pass)(recurrent *);
+
+static pl_status run(recurrent *l, pass f32, pass f64) {
+  (l->dtype == PL_F32 ? f32 : f64)(l);
+  return PL_OK;
 }
 
 KERNEL(lstm) {
   const pl_operand *gates = call->in[0];
-  if (!lstm_takes(call)) return PL_EUNSUPPORTED;
+  if (!recurrent_takes(call)) return PL_EUNSUPPORTED;
   if (gates->count == 0) return PL_OK;
-  int64_t hidden = gates->sizes[2] / 4;
-  lstm l = { .gates = data_of(gates), .h0 = data_of(call->in[1]), .c0 = data_of(call->in[2]),
-             .weight = data_of(call->in[3]), .y = data_of(call->out[0]),
-             .last_cell = data_of(call->out[1]), .active = data_of(call->out[2]),
-             .cells = data_of(call->out[3]),
-             .product = { .m = gates->sizes[1], .n = 4 * hidden, .k = hidden, .a_rs = hidden,
-                          .a_cs = 1, .b_rs = 1, .b_cs = hidden, .ldc = 4 * hidden } };
-  if (!lstm_prepare(&l, gates)) return PL_EMEMORY;
-  if (l.dtype == PL_F32) lstm_forward_f32(&l);
-  else lstm_forward_f64(&l);
-  return PL_OK;
+  recurrent l = { .gates = data_of(gates), .h0 = data_of(call->in[1]), .c0 = data_of(call->in[2]),
+                  .y = data_of(call->out[0]), .last_cell = data_of(call->out[1]),
+                  .active = data_of(call->out[2]), .cells = data_of(call->out[3]),
+                  .product = forward_product(call->in[3], NULL, gates->sizes[1],
+                                             gates->sizes[2]) };
+  if (!prepare(&l, gates, gates->sizes[2] / 4, 0, NULL)) return PL_EMEMORY;
+  return run(&l, lstm_forward_f32, lstm_forward_f64);
 }
 
 KERNEL(lstm_backward) {
   const pl_operand *active = call->in[2];
-  if (!lstm_takes(call)) return PL_EUNSUPPORTED;
+  if (!recurrent_takes(call)) return PL_EUNSUPPORTED;
   if (active->count == 0) return PL_OK;
-  int64_t hidden = active->sizes[2] / 4;
-  lstm l = { .c0 = data_of(call->in[0]), .weight = data_of(call->in[1]), .active = data_of(active),
-             .cells = data_of(call->in[3]), .dy = data_of(call->in[4]),
-             .dcell = data_of(call->in[5]), .dgates = data_of(call->out[0]),
-             .dh = data_of(call->out[1]), .dc = data_of(call->out[2]),
-             .product = { .m = active->sizes[1], .n = hidden, .k = 4 * hidden, .a_rs = 4 * hidden,
-                          .a_cs = 1, .b_rs = hidden, .b_cs = 1, .ldc = hidden } };
-  if (!lstm_prepare(&l, active)) return PL_EMEMORY;
-  if (l.dtype == PL_F32) lstm_back_f32(&l);
-  else lstm_back_f64(&l);
-  return PL_OK;
+  recurrent l = { .c0 = data_of(call->in[0]), .active = data_of(active),
+                  .cells = data_of(call->in[3]), .dy = data_of(call->in[4]),
+                  .dcell = data_of(call->in[5]), .dgates = data_of(call->out[0]),
+                  .dh = data_of(call->out[1]), .dc = data_of(call->out[2]),
+                  .product = backward_product(call->in[1], active->sizes[1]) };
+  if (!prepare(&l, active, active->sizes[2] / 4, 0, NULL)) return PL_EMEMORY;
+  return run(&l, lstm_back_f32, lstm_back_f64);
+}
+
+KERNEL(gru) {
+  const pl_operand *gates = call->in[0], *active = call->out[1];
+  if (!recurrent_takes(call)) return PL_EUNSUPPORTED;
+  if (gates->count == 0) return PL_OK;
+  recurrent l = { .gates = data_of(gates), .h0 = data_of(call->in[1]), .y = data_of(call->out[0]),
+                  .active = data_of(active),
+                  .product = forward_product(call->in[2], call->in[3], gates->sizes[1],
+                                             active->sizes[2]) };
+  if (!prepare(&l, gates, gates->sizes[2] / 3, 0, NULL)) return PL_EMEMORY;
+  return run(&l, gru_forward_f32, gru_forward_f64);
+}
+
+KERNEL(gru_backward) {
+  const pl_operand *h0 = call->in[0], *active = call->in[2];
+  if (!recurrent_takes(call)) return PL_EUNSUPPORTED;
+  if (active->count == 0) return PL_OK;
+  recurrent l = { .h0 = data_of(h0), .active = data_of(active), .y = data_of(call->in[3]),
+                  .dy = data_of(call->in[4]), .dgates = data_of(call->out[0]),
+                  .dproducts = data_of(call->out[1]), .dh = data_of(call->out[2]),
+                  .product = backward_product(call->in[1], active->sizes[1]) };
+  size_t more = (size_t)h0->count * (active->dtype == PL_F32 ? sizeof(float) : sizeof(double));
+  if (!prepare(&l, active, active->sizes[2] / 4, more, &l.product_dh)) return PL_EMEMORY;
+  return run(&l, gru_back_f32, gru_back_f64);
+}
+
+KERNEL(rnn) {
+  const pl_operand *gates = call->in[0];
+  if (!recurrent_takes(call)) return PL_EUNSUPPORTED;
+  if (gates->count == 0) return PL_OK;
+  recurrent l = { .relu = ((const pl_rnn_attrs *)call->attrs)->relu, .gates = data_of(gates),
+                  .h0 = data_of(call->in[1]), .y = data_of(call->out[0]),
+                  .product = forward_product(call->in[2], NULL, gates->sizes[1],
+                                             gates->sizes[2]) };
+  if (!prepare(&l, gates, gates->sizes[2], 0, NULL)) return PL_EMEMORY;
+  return run(&l, rnn_forward_f32, rnn_forward_f64);
+}
+
+KERNEL(rnn_backward) {
+  const pl_operand *y = call->in[1];
+  if (!recurrent_takes(call)) return PL_EUNSUPPORTED;
+  if (y->count == 0) return PL_OK;
+  recurrent l = { .relu = ((const pl_rnn_backward_attrs *)call->attrs)->relu, .y = data_of(y),
+                  .dy = data_of(call->in[2]), .dgates = data_of(call->out[0]),
+                  .dh = data_of(call->out[1]),
+                  .product = backward_product(call->in[0], y->sizes[1]) };
+  if (!prepare(&l, y, y->sizes[2], 0, NULL)) return PL_EMEMORY;
+  return run(&l, rnn_back_f32, rnn_back_f64);
 }

@@ -1,5 +1,5 @@
--- The model that most rows of the bench train (784-128-64-10, ReLU, SGD with momentum, as in
--- recipes/fashion_mnist.lua), and the training step of a classifier, with cross-entropy.
+-- The models that rows of the bench train with SGD with momentum (most 784-128-64-10, ReLU, as in
+-- recipes/fashion_mnist.lua; else a convnet), and the training step, with cross-entropy.
 
 local pl = require "perilune"
 local context = require "perilune.context"
@@ -11,6 +11,20 @@ function classifier.new()
   pl.manual_seed(0)
   local model = nn.Sequential{
     nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10),
+  }
+  return model, optim.SGD(model:parameters(), { lr = 0.001, momentum = 0.9 })
+end
+
+local function conv(from, to)
+  return nn.Sequential{ nn.Conv2d(from, to, 3, { padding = 1 }), nn.BatchNorm2d(to), nn.ReLU() }
+end
+
+--- Two blocks of two 3x3 convolutions with batch norm and ReLU, each block pooled, then 128 units.
+function classifier.convnet()
+  pl.manual_seed(0)
+  local model = nn.Sequential{
+    conv(1, 32), conv(32, 32), nn.MaxPool2d(2), conv(32, 64), conv(64, 64), nn.MaxPool2d(2),
+    nn.Flatten(), nn.Linear(64 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10),
   }
   return model, optim.SGD(model:parameters(), { lr = 0.001, momentum = 0.9 })
 end

@@ -20,7 +20,7 @@ function GradScaler:init(o)
   self.scale_now, self.growth_factor = o.init_scale, o.growth_factor
   self.backoff_factor, self.growth_interval = o.backoff_factor, o.growth_interval
   self.good_updates, self.skipped_updates = 0, 0
-  self.finite, self.unscaled = true, false
+  self.finite = {}                       -- by optimizer whose gradients are divided: are they?
 end
 
 --- What losses are multiplied with.
@@ -36,26 +36,31 @@ end
 --- Divide the gradients by the scale, once an update; step does it where nobody did. To be called
 -- before gradients are clipped or looked at.
 -- @param optimizer an object with `param_groups`
+-- @return whether all of them are finite
 function GradScaler:unscale_(optimizer)
-  if self.unscaled then return end
-  local grads = gradients.list(optimizer)
-  local norm = gradients.norm(grads)
-  self.unscaled = true
-  self.finite = not norm or norm:isfinite():item()
-  if self.finite then gradients.scale(grads, 1 / self.scale_now) end
+  if self.finite[optimizer] == nil then
+    local grads = gradients.list(optimizer)
+    local norm = gradients.norm(grads)
+    local finite = not norm or norm:isfinite():item()
+    if finite then gradients.scale(grads, 1 / self.scale_now) end
+    self.finite[optimizer] = finite
+  end
+  return self.finite[optimizer]
 end
 
---- Make the update unless a gradient is infinite or NaN.
+--- Make the update unless a gradient of this optimizer is infinite or NaN.
 -- @return false if it was left out
 function GradScaler:step(optimizer)
-  self:unscale_(optimizer)
-  if self.finite then optimizer:step() end
-  return self.finite
+  local finite = self:unscale_(optimizer)
+  if finite then optimizer:step() end
+  return finite
 end
 
---- An update is over: choose the next scale.
+--- An update is over, of all optimizers: choose the next scale.
 function GradScaler:update()
-  if not self.finite then
+  local good = true
+  for _, finite in next, self.finite do good = good and finite end
+  if not good then
     self.skipped_updates, self.good_updates = self.skipped_updates + 1, 0
     self.scale_now = self.scale_now * self.backoff_factor
   else
@@ -64,7 +69,7 @@ function GradScaler:update()
       self.scale_now, self.good_updates = self.scale_now * self.growth_factor, 0
     end
   end
-  self.finite, self.unscaled = true, false
+  self.finite = {}
 end
 
 --- What it needs to go on.

@@ -63,6 +63,26 @@ function recipe.limited(dataset, n)
   return require("perilune.data").Subset(dataset, indices)
 end
 
+--- Write grey images side by side, as a PGM that every viewer of images knows.
+-- @param path the file
+-- @param images n x height x width in [0, 1]
+function recipe.write_images(path, images)
+  local n, height, width = unpack(images.shape)
+  local columns = math.ceil(math.sqrt(n))
+  local rows = math.ceil(n / columns)
+  local grid = require("perilune.create").zeros{ rows * height, columns * width }
+  for i = 0, n - 1 do
+    local row, column = math.floor(i / columns), i % columns
+    grid[{ { row * height + 1, (row + 1) * height }, { column * width + 1, (column + 1) * width } }]
+      :copy_(images[i + 1])
+  end
+  local text = { ("P5\n%d %d\n255\n"):format(columns * width, rows * height) }
+  for i, line in ipairs((grid * 255):round():clamp(0, 255):totable()) do
+    text[i + 1] = string.char(unpack(line))
+  end
+  atomic_file.write(path, table.concat(text))
+end
+
 --- The samples of some classes, for recipes that learn some of them first.
 -- @param dataset one with `targets()`
 -- @param classes list of labels

@@ -5,7 +5,7 @@ package.path = "./tests/host/?.lua;" .. package.path
 local pl = require "perilune"
 local context = require "perilune.context"
 local process = require "process"
-local data, nn, optim = pl.data, pl.nn, pl.optim
+local class, data, nn, optim = pl.class, pl.data, pl.nn, pl.optim
 
 --- Images of three classes: noise, brighter in one third.
 local function images(n)
@@ -126,6 +126,26 @@ describe("precision", function()
     assert.equal(65536 / 4, scaler:get_scale())
   end)
 
+  it("16-mixed steps several optimizers with gradients divided once", function()
+    local Turns = class("Turns", pl.Trainer)
+    function Turns:optimizer_step()
+      self.strategy:optimizer_step(self.optimizer[1])
+      return self.strategy:optimizer_step(self.optimizer[2])
+    end
+    pl.manual_seed(7)
+    local model = convnet()
+    local all = model:parameters()
+    local last = table.remove(all)
+    local trainer = Turns{ model = model, loss_func = nn.CrossEntropyLoss(), precision = "16-mixed",
+      callbacks = {}, quiet = true,
+      optimizer = { optim.SGD(all, { lr = 0.05, momentum = 0.9 }),
+        optim.SGD({ last }, { lr = 0.05, momentum = 0.9 }) } }
+    train(trainer)
+    local together = make("16-mixed")
+    train(together)
+    assert.same(weights(together), weights(trainer))
+  end)
+
   it("16-mixed shows and clips gradients without the scale", function()
     local norms = {}
     for i, name in ipairs{ "32", "16-mixed" } do
@@ -211,6 +231,19 @@ describe("GradScaler", function()
     local other = pl.GradScaler()
     other:load_state_dict(scaler:state_dict())
     assert.same(scaler:state_dict(), other:state_dict())
+  end)
+
+  it("judges each optimizer, and the scale by all of them", function()
+    local a, b = pl.ones(1):requires_grad_(true), pl.ones(1):requires_grad_(true)
+    local first, second = optim.SGD({ a }, { lr = 1 }), optim.SGD({ b }, { lr = 1 })
+    local scaler = pl.GradScaler{ init_scale = 4 }
+    a.grad, b.grad = pl.tensor{ 1 / 0 }, pl.tensor{ 2 }
+    assert.is_false(scaler:step(first))
+    assert.is_true(scaler:step(second))
+    scaler:update()
+    assert.equal(1, a:item())
+    assert.equal(0.5, b:item())
+    assert.equal(2, scaler:get_scale())
   end)
 
   it("refuses a factor that would not adapt it", function()

@@ -128,6 +128,20 @@ describe("activation layers", function()
       tostring(nn.LeakyReLU { negative_slope = 0.2 }))
   end)
 
+  it("are functions too, where several ops make them", function()
+    local F = nn.functional
+    assert.are.same(nn.Hardtanh { min_val = -0.5 }(x):totable(),
+      F.hardtanh(x, { min_val = -0.5 }):totable())
+    assert.are.same(nn.GELU()(x):totable(), F.gelu(x):totable())
+    assert.are.equal("Hardtanh(min_val=-0.5)", tostring(nn.Hardtanh { min_val = -0.5 }))
+    assert.are.equal("GELU()", tostring(nn.GELU()))
+    assert.are.equal("PReLU(num_parameters=1)", tostring(nn.PReLU()))
+    assert.are.same(x:leaky_relu(0.25):totable(), nn.PReLU()(x):totable())
+    local ok, err = pcall(F.gelu, x, { approximate = "tan" })
+    assert.is_false(ok)
+    assert.truthy(tostring(err):find("'approximate' must be one of 'none', 'tanh'", 1, true))
+  end)
+
   it("drop out in training only", function()
     pl.manual_seed(1)
     local dropout, ones = nn.Dropout { p = 0.5 }, pl.ones(1000)

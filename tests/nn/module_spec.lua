@@ -128,6 +128,23 @@ describe("nn.Module", function()
     assert.truthy(net.head.weight.grad)
   end)
 
+  it("keeps what it recorded and collected while gradients are switched off", function()
+    local layer = nn.Linear(2, 1, { bias = false })
+    local x = pl.ones(1, 2):requires_grad_(true)
+    local before = layer(x):sum()
+    layer:requires_grad_(false)
+    local meanwhile = layer(x):sum() * 10
+    layer:requires_grad_(true)
+    before:add(meanwhile):backward()
+    assert.are.same({ { 1, 1 } }, layer.weight.grad:totable())
+    assert.are.same((layer.weight * 11):totable(), x.grad:totable())
+    layer:requires_grad_(false)
+    assert.are.same({ { 1, 1 } }, layer.weight.grad:totable())
+    layer:zero_grad()
+    layer:requires_grad_(true)
+    assert.is_nil(layer.weight.grad)
+  end)
+
   it("prints as PyTorch does, counting from 1", function()
     local net = Net()
     assert.are.equal([[

@@ -83,32 +83,48 @@ describe("BatchNorm2d", function()
   end)
 end)
 
-describe("LSTM", function()
-  local g = golden.lstm
+describe("recurrent layer", function()
+  for _, g in ipairs(golden.recurrent) do
+    it(g.name .. " has PyTorch's parameters, outputs, states and gradients", function()
+      local layer = pl.nn[g.name](3, 2, { num_layers = 2, bidirectional = true })
+      local names = {}
+      for name in layer:named_parameters() do names[#names + 1] = name end
+      for i, row in ipairs(g.parameters) do
+        assert.equal(row[1], names[i])
+        pl.no_grad(function() layer[row[1]]:copy_(tensor(row[2])) end)
+      end
+      assert.equal(#g.parameters, #names)
+      local x, states = tensor(g.x):requires_grad_(true), {}
+      for i, t in ipairs(g.states) do states[i] = tensor(t):requires_grad_(true) end
+      local y, last = layer(x, #states > 1 and states or states[1])
+      if #states == 1 then last = { last } end
+      check.same(case.read(y), g.y, 2e-6, "y")
+      local loss = (y * y:detach():flip(1)):sum()
+      for i, t in ipairs(last) do
+        check.same(case.read(t), g.last[i], 2e-6, "state " .. i)
+        loss = loss + (t * i):sum()
+      end
+      loss:backward()
+      for _, row in ipairs(g.parameters) do
+        check.same(case.read(layer[row[1]].grad), row[3], 1e-5, "gradient of " .. row[1])
+      end
+      for k, gradient in ipairs(g.gradients) do
+        local input = k == 1 and x or states[k - 1]
+        check.same(case.read(input.grad), gradient, 1e-5, "gradient " .. k)
+      end
+    end)
+  end
+end)
 
-  it("has PyTorch's parameters, outputs, states and gradients", function()
-    local layer = pl.nn.LSTM(3, 2, { num_layers = 2, bidirectional = true })
-    local names, i = {}, 0
-    for name in layer:named_parameters() do names[#names + 1] = name end
-    assert.equal(#g.parameters, #names)
-    for _, row in ipairs(g.parameters) do
-      i = i + 1
-      assert.equal(row[1], names[i])
-      pl.no_grad(function() layer[row[1]]:copy_(tensor(row[2])) end)
-    end
-    local inputs = { tensor(g.x), tensor(g.h), tensor(g.c) }
-    for _, t in ipairs(inputs) do t:requires_grad_(true) end
-    local y, state = layer(inputs[1], { inputs[2], inputs[3] })
-    check.same(case.read(y), g.y, 2e-6, "y")
-    check.same(case.read(state[1]), g.h_n, 2e-6, "h")
-    check.same(case.read(state[2]), g.c_n, 2e-6, "c")
-    local loss = (y * y:detach():flip(1)):sum() + (state[2] * 3):sum() + state[1]:sum()
-    loss:backward()
-    for _, row in ipairs(g.parameters) do
-      check.same(case.read(layer[row[1]].grad), row[3], 1e-5, "gradient of " .. row[1])
-    end
-    for k, gradient in ipairs(g.gradients) do
-      check.same(case.read(inputs[k].grad), gradient, 1e-5, "gradient " .. k)
-    end
-  end)
+describe("activation", function()
+  for _, g in ipairs(golden.activations) do
+    it(g.name .. " has PyTorch's values and gradients", function()
+      local layer, x = pl.nn[g.name](g.options), tensor(g.x):requires_grad_(true)
+      local y = layer(x)
+      check.same(case.read(y), g.y, 2e-6, "y")
+      y:square():sum():backward()
+      check.same(case.read(x.grad), g.gradient, 1e-5, "gradient")
+      if g.of_weight then check.same(case.read(layer.weight.grad), g.of_weight, 1e-5, "weight") end
+    end)
+  end
 end)

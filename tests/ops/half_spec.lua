@@ -44,6 +44,18 @@ for dtype, precision in pairs{ bf16 = 2^-8, f16 = 2^-11 } do
       end)
     end)
 
+    it("multiplies more matrices than one slice holds, and rows by one matrix", function()
+      pl.manual_seed(8)
+      local x, square, batch = pl.randn(30, 40, 300), pl.randn(300, 200), pl.randn(30, 300, 200)
+      local function times(y) return function(t) return t:matmul(y:to(t.dtype)) end end
+      agrees(x, times(square))
+      agrees(x, times(batch))
+      agrees(x, times(batch:narrow(1, 1, 1)))
+      agrees(x:select(1, 1), times(square))
+      agrees(pl.randn(30, 300), times(batch))
+      agrees(batch, function(t) return x:to(t.dtype):matmul(t) end)
+    end)
+
     it("has the gradient of a kernel that many images share", function()
       pl.manual_seed(5)
       local x = pl.randn(40, 16, 24, 20)

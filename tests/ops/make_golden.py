@@ -232,21 +232,25 @@ def running_statistics(lines):
     lines.append("  },")
 
 
-def lstm(lines):
-    """Two layers in both directions, from a given state: outputs, state and gradients."""
-    layer = torch.nn.LSTM(3, 2, num_layers=2, bidirectional=True)
-    x, h, c = real(4, 2, 3), real(4, 2, 2), real(4, 2, 2)
-    inputs = [t.clone().requires_grad_() for t in (x, h, c)]
-    y, (h_n, c_n) = layer(inputs[0], (inputs[1], inputs[2]))
-    (y * y.detach().flip(0)).sum().add((c_n * 3).sum()).add(h_n.sum()).backward()
-    for name, t in ("x", x), ("h", h), ("c", c), ("y", y), ("h_n", h_n), ("c_n", c_n):
-        lines.append("  %s = %s," % (name, array(t)))
+def recurrent(lines, name, layer, states):
+    """Two layers in both directions, from given states: outputs, states and gradients."""
+    x, given = real(4, 2, 3), [real(4, 2, 2) for _ in range(states)]
+    inputs = [t.clone().requires_grad_() for t in [x] + given]
+    y, last = layer(inputs[0], tuple(inputs[1:]) if states > 1 else inputs[1])
+    last = last if states > 1 else (last,)
+    loss = (y * y.detach().flip(0)).sum()
+    for i, t in enumerate(last):
+        loss = loss + (t * (i + 1)).sum()
+    loss.backward()
+    lines.append('  { name = "%s", x = %s,\n    y = %s,' % (name, array(x), array(y)))
+    for field, tensors in ("states", given), ("last", last), ("gradients", [t.grad for t in inputs]):
+        lines.append("  %s = {" % field)
+        lines += ["    %s," % array(t) for t in tensors]
+        lines.append("  },")
     lines.append("  parameters = {")
-    lines += ['    { "%s", %s, %s },' % (name, array(p), array(p.grad))
+    lines += ['    { "%s", %s,\n      %s },' % (name, array(p), array(p.grad))
               for name, p in layer.named_parameters()]
-    lines.append("  },\n  gradients = {")
-    lines += ["    %s," % array(t.grad) for t in inputs]
-    lines.append("  },")
+    lines.append("  } },")
 
 
 def halves():
@@ -269,6 +273,26 @@ def halves():
              [half(4, 3, 2, 2), real(3), real(3)], "training = true")
         case("embedding", lambda w, i: F.embedding(i, w), [half(4, 3), torch.tensor([2, 1, 2])])
         case("cross_entropy", F.cross_entropy, [half(4, 5), torch.tensor([5, 1, 2, 1])])
+
+
+def activations(lines):
+    """Layers that are made of several ops: values and gradients around their kinks."""
+    nn = torch.nn
+    layers = [("GELU", 'approximate = "tanh"', nn.GELU("tanh")), ("Softplus", "", nn.Softplus()),
+              ("Softplus", "beta = 2", nn.Softplus(2)), ("LogSigmoid", "", nn.LogSigmoid()),
+              ("Mish", "", nn.Mish()), ("Softsign", "", nn.Softsign()),
+              ("Hardtanh", "min_val = -2", nn.Hardtanh(-2)), ("ReLU6", "", nn.ReLU6()),
+              ("Hardsigmoid", "", nn.Hardsigmoid()), ("Hardswish", "", nn.Hardswish()),
+              ("SELU", "", nn.SELU()), ("CELU", "alpha = 0.5", nn.CELU(0.5)),
+              ("PReLU", "num_parameters = 3, init = 0.1", nn.PReLU(3, 0.1))]
+    for name, options, layer in layers:
+        x = real(2, 3, 2, low=-8, high=8).requires_grad_()
+        y = layer(x)
+        y.square().sum().backward()
+        grad = array(layer.weight.grad) if name == "PReLU" else "false"
+        lines.append('  { name = "%s", options = { %s },\n    x = %s,\n    y = %s,\n    gradient = %s,'
+                     '\n    of_weight = %s },' % (name, options, array(x), array(y), array(x.grad),
+                                                  grad))
 
 
 def sgd(lines):
@@ -334,12 +358,18 @@ print("}, batch_norm = {")
 lines = []
 running_statistics(lines)
 print("\n".join(lines))
-print("}, lstm = {")
+print("}, recurrent = {")
 lines = []
-lstm(lines)
+for name, states in ("LSTM", 2), ("GRU", 1), ("RNN", 1):
+    layer = getattr(torch.nn, name)(3, 2, num_layers=2, bidirectional=True)
+    recurrent(lines, name, layer, states)
 print("\n".join(lines))
 print("}, mlp = {")
 lines = []
 mlp(lines)
+print("\n".join(lines))
+print("}, activations = {")
+lines = []
+activations(lines)
 print("\n".join(lines))
 print("} }")

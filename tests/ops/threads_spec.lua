@@ -48,6 +48,11 @@ local calls = {
     return (x:reshape(5, 60, 700):narrow(3, 1, 256):lstm(n:narrow(1, 1, 60):narrow(2, 1, 64),
       n:narrow(1, 1, 60):narrow(2, 65, 64), x:narrow(1, 1, 256):narrow(2, 1, 64)))
   end },
+  { "gru", function(x)
+    local n = x:narrow(1, 1, 192)
+    return (x:reshape(5, 60, 700):narrow(3, 1, 192):gru(n:narrow(1, 1, 60):narrow(2, 1, 64),
+      n:narrow(2, 1, 64), n:narrow(1, 1, 1):narrow(2, 1, 192):flatten()))
+  end },
   { "conv2d in bf16", function(x)
     return x:to("bf16"):reshape(12, 10, 50, 35):conv2d(x:to("bf16"):narrow(1, 1, 9)
       :narrow(2, 1, 90):reshape(9, 10, 3, 3), nil, { padding = 1 })

@@ -166,6 +166,19 @@ describe("callbacks that save", function()
     make():load_checkpoint(folder .. "/epoch=1-update=2.safetensors")
   end)
 
+  it("ModelCheckpoint removes nothing outside of its directory, whatever a state says", function()
+    local checkpoint = callbacks.ModelCheckpoint{ monitor = "score" }
+    local trainer = train({ scores{ 0.5 }, checkpoint }, 1, { root_dir = folder })
+    local path = checkpoint:best_model_path()
+    local text = process.read(path .. "/state.json")
+    for _, name in ipairs{ "/etc", "../x", "a/../../x", "..", "", "a//b" } do
+      process.write(path .. "/state.json",
+        (text:gsub('"epoch=1%-update=2"', '"' .. name .. '"')))
+      assert.are_not.equal(text, process.read(path .. "/state.json"))
+      fails("format", "no name in its directory", trainer.load_training_state, trainer, path)
+    end
+  end)
+
   it("OnExceptionCheckpoint saves when a run fails, and the run can be taken up", function()
     local checkpoint = callbacks.OnExceptionCheckpoint()
     local fail = true

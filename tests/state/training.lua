@@ -1,8 +1,9 @@
 -- One training run with everything that could lose its place: shuffling, augmentation and hooks
 -- that use math.random, dropout, accumulation with a short last group, an evaluation, metrics, a
--- scheduler, momentum, and a callback that counts. Run as a program it trains into a directory and
--- is killed where it is told; the specs run it in one process as well.
---   perilune training.lua DIRECTORY [kill=UPDATE] [every=N] [epochs=N]
+-- scheduler, momentum, averages of the weights, two workers, and a callback that counts. Run as a
+-- program it trains into a directory and is killed where it is told, a number of microseconds after
+-- the n-th hook that is called. The specs run it in one process as well.
+--   perilune training.lua DIRECTORY [kill=HOOKS] [after=MICROSECONDS] [every=N] [epochs=N]
 
 local pl = require "perilune"
 local class, data, nn, optim = pl.class, pl.data, pl.nn, pl.optim
@@ -46,11 +47,13 @@ function Counter:load_state_dict(state) self.counts, self.sum = state.counts, st
 
 local training = {}
 
---- A trainer for the run; `o.callbacks` come after the counter.
+--- A trainer for the run; `o.callbacks` come after the counter, files of averages go to
+-- `o.folder`.
 function training.trainer(o)
   local model = nn.Sequential{
     nn.Linear(3, 16), nn.ReLU(), nn.Dropout{ p = 0.3 }, nn.Linear(16, 3) }
-  local callbacks = { Counter() }
+  local callbacks = { Counter(), pl.callbacks.ModelEmaCallback{ decay = 0.9,
+    save_path = o.folder .. "/averages.safetensors" } }
   for _, callback in ipairs(o.callbacks or {}) do callbacks[#callbacks + 1] = callback end
   return pl.Trainer{
     model = model, loss_func = nn.CrossEntropyLoss(), metrics = { "accuracy" },
@@ -65,10 +68,12 @@ function training.run(trainer, o)
     train_dataset = Noisy(o.samples or 50, 1), eval_dataset = Noisy(20, 0.1),
     num_epochs = o.epochs or 3, per_device_batch_size = 4, gradient_accumulation_steps = 3,
     create_scheduler_fn = Decay, resume_from = o.resume_from,
+    train_dataloader_kwargs = { num_workers = 2 },
   }
 end
 
---- Everything the run ended with: the counter, weights and optimizer as text, bit by bit.
+--- Everything the run ended with: history, weights, optimizer, scheduler, averages and counter as
+-- text, bit by bit.
 function training.outcome(trainer)
   local codec = require "perilune.state.codec"
   local history = trainer.run_history:state_dict()
@@ -81,18 +86,40 @@ function training.outcome(trainer)
   end
   return (codec.encode(bits{ history = history, weights = trainer.model:state_dict(),
     optimizer = trainer.optimizer:state_dict(), scheduler = trainer.scheduler:state_dict(),
-    counter = trainer.callback_handler.callbacks[1]:state_dict(), update = trainer.update }, "x"))
+    callbacks = training.callback_states(trainer), update = trainer.update }, "x"))
 end
 
-local function killer(update)
-  return { on_train_step_start = function(_, trainer)
-    if trainer.update == update then require("ffi").C.kill(require("ffi").C.getpid(), 9) end
-  end }
+--- The states of the callbacks that come with the run.
+function training.callback_states(trainer)
+  local states = {}
+  for _, callback in ipairs(trainer.callback_handler.callbacks) do
+    if class.is_instance(callback, Counter)
+      or class.is_instance(callback, pl.callbacks.ModelEmaCallback) then
+      states[#states + 1] = callback:state_dict()
+    end
+  end
+  return states
+end
+
+-- A process of its own ends this one, at whatever it and its threads are doing then.
+local function killer(hooks, microseconds)
+  local Killer = class("Killer", pl.callbacks.TrainerCallback)
+  local ffi = require "ffi"
+  local called = 0
+  ffi.cdef "int getpid(void);"
+  for _, event in ipairs{ "on_train_step_start", "on_backward_end", "on_optimizer_step_end",
+    "on_train_step_end", "on_train_epoch_end", "on_eval_step_end", "on_training_run_epoch_end" } do
+    Killer[event] = function()
+      called = called + 1
+      if called ~= hooks then return end
+      os.execute(("(sleep %f; kill -KILL %d) </dev/null >/dev/null 2>&1 &")
+        :format(microseconds * 1e-6, ffi.C.getpid()))
+    end
+  end
+  return Killer()
 end
 
 local function main(directory, ...)
-  local ffi = require "ffi"
-  ffi.cdef "int kill(int pid, int signal);"
   local o = {}
   for _, word in ipairs{ ... } do
     local key, value = word:match("^(%w+)=(%d+)$")
@@ -102,8 +129,9 @@ local function main(directory, ...)
   pl.manual_seed(11)
   local callbacks = { pl.callbacks.SaveTrainingStateCallback{
     every = { updates = o.every or 1 }, max_checkpoints = 2, save_at_end = false } }
-  if o.kill then callbacks[2] = killer(o.kill) end
-  local trainer = training.trainer{ root_dir = directory, callbacks = callbacks }
+  if o.kill then callbacks[2] = killer(o.kill, o.after or 0) end
+  local trainer = training.trainer{ root_dir = directory, folder = directory,
+    callbacks = callbacks }
   training.run(trainer, { resume_from = "auto", epochs = o.epochs })
   local file = assert(io.open(directory .. "/outcome", "w"))
   file:write(training.outcome(trainer))

@@ -2,7 +2,9 @@
 -- without one, and `last`. A disk that refuses is reported; the training goes on and the last good
 -- one stays. One that is no longer among the k goes when the one in its place is on the disk.
 
+local lfs = require "lfs"
 local class = require "perilune.class"
+local errors = require "perilune.errors"
 local places = require "perilune.state.places"
 local saving = require "perilune.state.saving"
 local Interval = require "perilune.interval"
@@ -35,12 +37,13 @@ end
 
 --- Where the states of a trainer are.
 function ModelCheckpoint:state_directory(trainer)
-  return places.inside(trainer.root_dir, self.dirpath)
+  self.directory = places.inside(trainer.root_dir, self.dirpath)
+  return self.directory
 end
 
 --- The path of the best one, or of the newest where no metric is watched; nil before the first.
 function ModelCheckpoint:best_model_path()
-  return self.kept[1] and self.kept[1].path
+  return self.kept[1] and self.directory .. "/" .. self.kept[1].name
 end
 
 local function text_of(trainer, name, format)
@@ -76,14 +79,15 @@ local function place_of(self, entry)
   return room and entry.value == entry.value and #self.kept + 1 or nil
 end
 
-local function forget(self, path)
+local function forget(self, name)
   for i, entry in ipairs(self.kept) do
-    if entry.path == path then return table.remove(self.kept, i) end
+    if entry.name == name then return table.remove(self.kept, i) end
   end
 end
 
 -- Calls after(saved) when it is on the disk.
-local function write(self, trainer, path, best, after)
+local function write(self, trainer, name, best, after)
+  local path = self:state_directory(trainer) .. "/" .. name
   if self.save_weights_only then
     trainer:save_checkpoint(path, { go_on = true, after = after })
   else
@@ -92,9 +96,7 @@ local function write(self, trainer, path, best, after)
 end
 
 local function keep_last(self, trainer)
-  local path = self:state_directory(trainer) .. "/last"
-  if self.save_weights_only then path = path .. ".safetensors" end
-  write(self, trainer, path)
+  write(self, trainer, self.save_weights_only and "last.safetensors" or "last")
 end
 
 local function save(self, trainer)
@@ -103,26 +105,27 @@ local function save(self, trainer)
     self.has_missed = true
     return
   end
-  local entry = { path = self:state_directory(trainer) .. "/" .. name_of(self, trainer),
-    value = self.metric and self.metric:value(trainer) }
-  forget(self, entry.path)
+  local entry =
+    { name = name_of(self, trainer), value = self.metric and self.metric:value(trainer) }
+  forget(self, entry.name)
   local place = place_of(self, entry)
   if not place then return end
   table.insert(self.kept, place, entry)
   local surplus = self.save_top_k > 0 and #self.kept > self.save_top_k and table.remove(self.kept)
   local best = self.metric and { metric = self.monitor, value = entry.value,
     greater_is_better = self.metric.greater_is_better } or nil
-  write(self, trainer, entry.path, best, function(saved)
+  write(self, trainer, entry.name, best, function(saved)
     if not saved then
-      forget(self, entry.path)
+      forget(self, entry.name)
       if surplus then self.kept[#self.kept + 1] = surplus end
     elseif surplus then
-      saving.remove(trainer, surplus.path)
+      saving.remove(trainer, self:state_directory(trainer) .. "/" .. surplus.name)
     end
   end)
 end
 
-function ModelCheckpoint:on_training_run_start()
+function ModelCheckpoint:on_training_run_start(trainer)
+  self:state_directory(trainer)
   self.every:start()
 end
 
@@ -155,17 +158,23 @@ function ModelCheckpoint:state_dict()
   return { kept = self.kept, batches = self.batches }
 end
 
-local function exists(path)
-  local file = io.open(path, "r")
-  if file then file:close() end
-  return file ~= nil
+-- A stranger may have written the state, and what is kept is removed one day: only a name below the
+-- directory of this trainer counts.
+local function is_inside(name)
+  return type(name) == "string" and name ~= "" and not ("/" .. name .. "/"):find("/%.*/")
 end
 
 --- What has been removed from the disk meanwhile is forgotten.
 function ModelCheckpoint:load_state_dict(state)
   self.kept, self.batches = {}, state.batches
   for _, entry in ipairs(state.kept) do
-    if exists(entry.path) then self.kept[#self.kept + 1] = entry end
+    if not is_inside(entry.name) then
+      errors.raise("format", ("the state of ModelCheckpoint names '%s', which is no name in its "
+        .. "directory"):format(tostring(entry.name)))
+    end
+    local there = not self.directory
+      or lfs.attributes(self.directory .. "/" .. entry.name, "mode") ~= nil
+    if there then self.kept[#self.kept + 1] = { name = entry.name, value = entry.value } end
   end
 end
 

@@ -16,6 +16,11 @@ PredictionWriter.options = {
     doc = "all outputs of a sample, or the position of the largest, its class" },
 }
 
+--- A file that cannot be written is known before the training, not after it.
+function PredictionWriter:on_training_run_start(trainer)
+  if trainer.process_group:is_main() then atomic_file.check(self.path) end
+end
+
 function PredictionWriter:on_predict_run_start(trainer)
   self.samples, self.has_header = 0, false
   self.writer = trainer.process_group:is_main() and atomic_file.open(self.path) or nil

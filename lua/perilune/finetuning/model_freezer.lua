@@ -127,6 +127,7 @@ local function switch(parameters, requires_grad)
   for _, p in ipairs(parameters) do
     if p.requires_grad ~= requires_grad then
       p:requires_grad_(requires_grad)
+      p.grad = nil
       changed[#changed + 1] = p
     end
   end

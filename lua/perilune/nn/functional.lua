@@ -1,15 +1,21 @@
---- pl.nn.functional: layers and losses as functions. Plain activations are the tensor's methods;
--- losses are called as loss(input, target, { option = value }), options as PyTorch names them.
+--- pl.nn.functional: layers and losses as functions. Plain activations are the tensor's methods,
+-- the others are called as mish(x) or hardtanh(x, { min_val = -2 }); losses are called as
+-- loss(input, target, { option = value }), options as PyTorch names them.
 
 local check = require "perilune.check"
 
 local functional = {}
 
 for _, name in ipairs {
-  "relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "leaky_relu", "elu", "softmax",
-  "log_softmax", "flatten", "pad",
+  "relu", "tanh", "sigmoid", "silu", "leaky_relu", "elu", "softmax", "log_softmax", "flatten",
+  "pad",
 } do
   functional[name] = function(x, ...) return x[name](x, ...) end
+end
+
+for name, activation in pairs(require "perilune.nn.activation_functions") do
+  local options, compute = activation.options, activation.compute
+  functional[name] = function(x, o) return compute(x, check.call(options, name, o)) end
 end
 
 for name, loss in pairs(require "perilune.nn.loss_functions") do

@@ -22,14 +22,15 @@ function ScaledPrecision:backward(loss)
   self.scaler:scale(loss):backward()
 end
 
+-- The verdict holds for the whole update, however many optimizers step in it.
 function ScaledPrecision:unscale_gradients(optimizer)
-  self.scaler:unscale_(optimizer)
+  self.finite = self.scaler:unscale_(optimizer)
+  self.scaler:update()
 end
 
 function ScaledPrecision:optimizer_step(optimizer)
-  local made = self.scaler:step(optimizer)
-  self.scaler:update()
-  return made
+  if self.finite then optimizer:step() end
+  return self.finite
 end
 
 function ScaledPrecision:state_dict()

@@ -45,6 +45,16 @@ function directory.remove(path, saver)
   saver:remove(path, { REST, TENSORS, WEIGHTS })
 end
 
+-- The new directory takes the place of the old one, and what else was in it would be gone.
+local function check_only_ours(path)
+  for name in lfs.dir(path) do
+    local whole = name:gsub("%.%d+%.tmp$", "")
+    if whole ~= REST and whole ~= TENSORS and whole ~= WEIGHTS and not name:find("^%.%.?$") then
+      fail(path, ("it has other files in it ('%s'); give a directory of its own"):format(name))
+    end
+  end
+end
+
 --- Write a state, whole or not at all.
 -- @param path the directory, made or replaced
 -- @param weights the model's state_dict
@@ -59,6 +69,7 @@ function directory.write(path, weights, state, saver, when_over)
   directory.make(parent)
   local mode = lfs.attributes(path, "mode")
   if mode and mode ~= "directory" then fail(path, "a file of that name is in the way") end
+  if mode then check_only_ours(path) end
   clear_remains(parent, saver)
   local text, tensors = codec.encode(state, "state")
   saver:save(path, {
