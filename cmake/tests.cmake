@@ -17,7 +17,8 @@ foreach(name IN LISTS strangers)
     REGEX "^PERILUNE_ACCELERATORS=")
 endforeach()
 
-# What tests on a device need, its folder says: tests.cmake there may add to `environment`.
+# What tests on a device need, its folder says: tests.cmake there may add to `environment` and
+# choose, in <name>_harness, which specs of the op harness run on it.
 foreach(target IN LISTS accelerators)
   string(REGEX REPLACE "^perilune_" "" name ${target})
   include(${CMAKE_SOURCE_DIR}/accelerators/${name}/tests.cmake OPTIONAL)
@@ -121,7 +122,7 @@ foreach(name IN LISTS devices strangers)
   if(PL_SANITIZE)
     break()
   endif()
-  add_checked(lua.ops.${name} lua ${runner} ${BUSTED} --no-recursive tests/ops)
+  add_checked(lua.ops.${name} lua ${runner} ${BUSTED} --no-recursive ${${name}_harness} tests/ops)
   set_tests_properties(lua.ops.${name} PROPERTIES FIXTURES_REQUIRED strangers SKIP_RETURN_CODE 77
     ENVIRONMENT "${environment};PERILUNE_TEST_DEVICE=${name}")
 endforeach()

@@ -171,7 +171,7 @@ static pl_status look_for_fault(opencl *device) {
   if (!fault[0]) return PL_OK;
   clEnqueueWriteBuffer(device->queue, device->fault, CL_TRUE, 0, sizeof nothing, nothing, 0, NULL,
                        NULL);
-  return device->host->fail_late(PL_EARGUMENT, op, "%s: target %d at position %d is outside %d..%d",
+  return device->host->fail_late(PL_EARGUMENT, op, "%s: %d at position %d is outside %d..%d",
                                  op, fault[2], fault[1], fault[3], fault[4]);
 }
 

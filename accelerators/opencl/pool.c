@@ -37,5 +37,6 @@ KERNEL(max_pool2d_backward) {
   launch_operand(&l, dx);
   launch_int(&l, large);
   launch_int(&l, small);
+  launch_fault(&l);
   return launch_run(&l, dx->count / large);
 }

@@ -20,12 +20,8 @@ static long target_class(global const uchar *target, const rows *r, long i) {
 
 static void check_target(global const uchar *target, const rows *r, long i, global int *fault) {
   const long value = target_value(target, r, i);
-  if (value == r->ignored || target_class(target, r, i) >= 0) return;
-  if (atomic_cmpxchg(fault, 0, 1) != 0) return;
-  fault[1] = (int)(i + 1);
-  fault[2] = (int)value;
-  fault[3] = (int)r->base;
-  fault[4] = (int)(r->base + r->classes - 1);
+  if (value != r->ignored && target_class(target, r, i) < 0)
+    tell_fault(fault, i, value, r->base, r->base + r->classes - 1);
 }
 
 static float divisor(global const uchar *target, global const float *weight, const rows *r) {

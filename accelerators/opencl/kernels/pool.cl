@@ -27,8 +27,13 @@ kernel void max_pool2d(global const float *x, global float *y, global int *posit
 
 // A plane is one item's, because windows may overlap.
 kernel void max_pool2d_backward(global const float *grad, global const int *position,
-                                global float *dx, const long large, const long small) {
+                                global float *dx, const long large, const long small,
+                                global int *fault) {
   ITEM;
   for (long k = 0; k < large; k++) dx[i * large + k] = 0;
-  for (long k = 0; k < small; k++) dx[i * large + position[i * small + k]] += grad[i * small + k];
+  for (long k = 0; k < small; k++) {
+    const int at = position[i * small + k];
+    if (at >= 0 && at < large) dx[i * large + at] += grad[i * small + k];
+    else tell_fault(fault, i * small + k, at, 0, large - 1);
+  }
 }
