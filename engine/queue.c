@@ -25,7 +25,14 @@ typedef struct launch {
 static launch *first, **end = &first;
 static launch *running;              /* taken by Lua */
 
+atomic_bool queue_waits_for_lua;
+
 bool queue_waits(void) { return first || running; }
+
+static void tell(bool waits) {
+  context_here()->shared.queued = waits;
+  atomic_store_explicit(&queue_waits_for_lua, waits, memory_order_relaxed);
+}
 
 /* ---- failures ---- */
 
@@ -111,7 +118,7 @@ static pl_status launch_new(queue_device *q, size_t bytes, launch **out) {
 static void append(launch *l) {
   *end = l;
   end = &l->next;
-  context_here()->shared.queued = 1;
+  tell(true);
 }
 
 pl_status queue_append_call(queue_device *q, const pl_call *call, bool in_lua) {
@@ -237,7 +244,7 @@ static void drop_rest(void) {
 static pl_status settle(launch *l, pl_status s) {
   cell_free(l, l->bytes);
   if (s) drop_rest();
-  context_here()->shared.queued = first != NULL;
+  tell(first != NULL);
   if (!first) queue_release_freed();
   return s;
 }
@@ -293,7 +300,7 @@ pl_status pl_queue_take(const pl_launch **out) {
     launch *l = pop();
     if (l->in_lua) {
       running = l;
-      context_here()->shared.queued = 0;       /* what the kernel calls finds nothing to take */
+      tell(false);                             /* what the kernel calls finds nothing to take */
       *out = show_launch(l);
       return PL_QUEUED;
     }

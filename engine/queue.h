@@ -20,6 +20,8 @@ static inline bool device_is_queue(const device *d) { return d->table->find == q
 
 /* What a call that may have launched something answers when all went well. */
 static inline pl_status queue_status(void) {
+  extern atomic_bool queue_waits_for_lua;   /* of whatever thread: spares others the look below */
+  if (!atomic_load_explicit(&queue_waits_for_lua, memory_order_relaxed)) return PL_OK;
   return context_here()->shared.queued ? PL_QUEUED : PL_OK;
 }
 
