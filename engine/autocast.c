@@ -58,11 +58,10 @@ static bool takes_part(const call *c, int i) {
       && !(call_argument(c, i)->marks & (PL_FIXED | PL_POSITIONS));
 }
 
-pl_status call_autocast(call *c) {
-  int32_t flags = call_flags(c), low;
-  if (!(flags & (PL_CAST_LOW | PL_CAST_F32)) || !(low = context_here()->shared.autocast))
-    return PL_OK;
-  int32_t dtype = flags & PL_CAST_LOW ? low : PL_F32;
+pl_status call_cast_class(call *c) {
+  int32_t low = context_here()->shared.autocast;
+  if (!low) return PL_OK;
+  int32_t dtype = call_flags(c) & PL_CAST_LOW ? low : PL_F32;
   pl_status s = PL_OK;
   for (int i = 0; i < c->n_x && !s; i++) {
     if (!takes_part(c, i) || c->x[i]->view.dtype == dtype) continue;

@@ -36,10 +36,13 @@ pl_status call_check(const call *c);                 /* inputs, attributes, Ctrl
 pl_status call_find_device(call *c);
 pl_status call_bring(call *c, int i, int dtype);     /* x[i] in that dtype, by a recorded cast */
 pl_status call_unify(call *c);                       /* one dtype where the row wants that */
-pl_status call_autocast(call *c);                    /* where autocast is on: its class's dtype */
+pl_status call_cast_class(call *c);                  /* where autocast is on: its class's dtype */
 pl_status call_infer(call *c);                       /* fills out */
 pl_status call_run(call *c);                         /* fills y: kernel, composite or host */
 pl_status call_run_view(call *c);
+static inline pl_status call_autocast(call *c) {
+  return call_flags(c) & (PL_CAST_LOW | PL_CAST_F32) ? call_cast_class(c) : PL_OK;
+}
 /* PL_EUNSUPPORTED if this device has no kernel that takes the call. */
 pl_status call_run_kernel(call *c, const pl_operand *const *out);
 
