@@ -5,13 +5,14 @@
 */
 #include <pthread.h>
 #include "engine_unit.h"
+#include "tensor.h"        /* context_end */
 
-static int32_t device;
+static int32_t moon;
 
 static pl_tensor there(float value) {
   pl_tensor t = 0;
   int64_t two = 2;
-  OK(pl_tensor_empty(device, PL_F32, 1, &two, &t));
+  OK(pl_tensor_empty(moon, PL_F32, 1, &two, &t));
   OK(pl_tensor_write(t, (float[]){ value, value }, 8));
   return t;
 }
@@ -66,7 +67,7 @@ static void a_refused_launch_is_the_cpus(void) {
   const pl_launch *l;
   pl_tensor a = there(2), b = sum_of(a, a);
   CHECK(pl_queue_take(&l) == PL_QUEUED);
-  CHECK(l->device == device && l->op == OP_add && l->in[0].sizes[0] == 2);
+  CHECK(l->device == moon && l->op == OP_add && l->in[0].sizes[0] == 2);
   CHECK(pl_queue_done(PL_EUNSUPPORTED, NULL) == PL_OK);
   CHECK(holds(b, 4));
   pl_tensor_release(a);
@@ -77,7 +78,7 @@ static void a_failed_launch_drops_what_waits(void) {
   const pl_launch *l;
   pl_memory before, after;
   pl_tensor a = there(2);
-  OK(pl_device_memory(device, &before));
+  OK(pl_device_memory(moon, &before));
   pl_tensor b = sum_of(a, a), c = sum_of(b, a);
   CHECK(pl_queue_take(&l) == PL_QUEUED);
   CHECK(pl_queue_done(PL_EDEVICE, "no moon") == PL_EDEVICE);
@@ -85,11 +86,11 @@ static void a_failed_launch_drops_what_waits(void) {
   CHECK(!pl_context_get()->queued);
   CHECK(pl_queue_take(&l) == PL_OK);
   CHECK(!holds(a, 2) && strstr(pl_error(), "until it is set up again"));
-  pl_queue_reset(device);
+  pl_queue_reset(moon);
   CHECK(holds(a, 2));
   pl_tensor_release(b);
   pl_tensor_release(c);
-  OK(pl_device_memory(device, &after));
+  OK(pl_device_memory(moon, &after));
   CHECK(before.in_use == after.in_use);
   pl_tensor_release(a);
 }
@@ -101,7 +102,7 @@ static void a_launch_that_never_ends_is_a_failure(void) {
   CHECK(pl_queue_take(&l) == PL_EDEVICE);
   CHECK(strstr(pl_error(), "did not come to an end"));
   CHECK(pl_queue_done(PL_OK, NULL) == PL_EARGUMENT);
-  pl_queue_reset(device);
+  pl_queue_reset(moon);
   pl_tensor_release(a);
   pl_tensor_release(b);
 }
@@ -110,7 +111,7 @@ static void released_memory_outlives_what_waits(void) {
   pl_tensor a = there(3), b = sum_of(a, a), c = sum_of(b, b);
   pl_tensor_release(a);
   pl_tensor_release(b);
-  pl_device_trim(device);
+  pl_device_trim(moon);
   pl_tensor d = sum_of(c, c);
   CHECK(drain() == 3);
   CHECK(holds(c, 12) && holds(d, 24));
@@ -121,10 +122,11 @@ static void released_memory_outlives_what_waits(void) {
 static void *use(void *answer) {
   pl_tensor t = 0;
   int64_t two = 2;
-  OK(pl_tensor_empty(device, PL_F32, 1, &two, &t));
+  OK(pl_tensor_empty(moon, PL_F32, 1, &two, &t));
   *(pl_status *)answer = pl_tensor_write(t, (float[]){ 1, 1 }, 8);
   CHECK(strstr(pl_error(), "only the thread that opened it"));
   pl_tensor_release(t);
+  context_end();
   return NULL;
 }
 
@@ -144,7 +146,7 @@ static void definitions_are_checked(void) {
   CHECK(pl_queue_define("queue", 2, &copy, 1) == PL_EARGUMENT);
   CHECK(pl_queue_define("queue", 2, &none, 1) == PL_EARGUMENT);
   OK(pl_queue_define("queue", 2, NULL, 0));
-  OK(pl_device_open("queue:1", &device));
+  OK(pl_device_open("queue:1", &moon));
   pl_tensor a = there(1), y = 0;
   OK(pl_apply(add_op, NULL, (pl_tensor[]){ a, a }, NULL, 2, &y));       /* the CPU's, at once */
   CHECK(holds(y, 2));
