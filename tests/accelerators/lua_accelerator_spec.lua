@@ -4,6 +4,7 @@
 local pl = require "perilune"
 local class, nn, optim, data = pl.class, pl.nn, pl.optim, pl.data
 local engine = pl.engine
+local process = require "tests.host.process"
 
 local devices_made = 0
 
@@ -184,6 +185,35 @@ describe("a kernel in Lua that fails", function()
       assert.are.equal(before, engine.memory(device).in_use)
     end
     assert.are.same({ 2, -1 }, (x + 1):totable())
+  end)
+
+  it("ends a run that resumes from its last state on the same device", function()
+    local folder, calls, fails_at, heard = process.folder(), 0, 9, {}
+    local _, Made = device_with{ relu_backward = function()
+      calls = calls + 1
+      if calls == fails_at then broken() end
+      return false
+    end }
+    local x, y = pl.randn(32, 4), pl.randint(1, 3, { 32 })
+    local function train(accelerator, name, resume_from)
+      pl.manual_seed(4)
+      local model = nn.Sequential{ nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3) }
+      local trainer = pl.Trainer{ model = model, loss_func = nn.CrossEntropyLoss(), quiet = true,
+        accelerator = accelerator, seed = 4, root_dir = folder .. "/" .. name,
+        optimizer = optim.SGD(model:parameters(), { lr = 0.1, momentum = 0.9 }), callbacks = {
+          pl.callbacks.SaveTrainingStateCallback{ every = { updates = 1 } },
+          { on_exception = function(_, _, err) heard[#heard + 1] = err.kind .. " " .. err.op end,
+            on_teardown = function() heard[#heard + 1] = "teardown" end },
+        } }
+      return trainer:train{ train_dataset = data.TensorDataset(x, y), num_epochs = 3,
+        per_device_batch_size = 8, resume_from = resume_from }
+          :get_metric_values "train_loss_epoch"
+    end
+    refuses("device", "the moon is full", train, Made, "a")
+    assert.are.same({ "device relu_backward", "teardown" }, heard)
+    local want, got = train("cpu", "b"), train(Made, "a", "last")
+    process.remove(folder)
+    for i = 1, 3 do assert.is_true(math.abs(want[i] - got[i]) < 1e-5, want[i] .. " " .. got[i]) end
   end)
 
   it("may not use tensors of its device", function()
