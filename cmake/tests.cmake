@@ -115,6 +115,12 @@ endforeach()
 # The op harness again on the other devices that compute: tensors are made there.
 set(devices ${accelerators})
 list(TRANSFORM devices REPLACE "^perilune_" "")
+foreach(file IN LISTS accelerator_classes)   # one without a library has its kernels in Lua
+  cmake_path(GET file PARENT_PATH folder)
+  cmake_path(GET folder FILENAME name)
+  list(APPEND devices ${name})
+endforeach()
+list(REMOVE_DUPLICATES devices)
 list(REMOVE_ITEM devices cpu null)
 foreach(name IN LISTS devices strangers)
   if(PL_SANITIZE)

@@ -11,6 +11,7 @@
 #include "context.h"
 #include "dispatch.h"
 #include "profile.h"
+#include "queue.h"
 #include "rule.h"
 
 struct pl_backward {
@@ -315,7 +316,7 @@ pl_status pl_backward_next(pl_backward *b, pl_work *work, int32_t *state) {
   }
   c->shared.grad = recording;
   c->shared.autocast = autocast;
-  return s;
+  return s ? s : queue_status();
 }
 
 pl_status pl_backward_feed(pl_backward *b, const pl_tensor *grads, int32_t count) {
@@ -342,7 +343,7 @@ pl_status pl_backward_feed(pl_backward *b, const pl_tensor *grads, int32_t count
   if (!s) s = send_all(b, n, dx);
   frame_close(mark);
   finish_node(b, n);
-  return s;
+  return s ? s : queue_status();
 }
 
 static pl_status ones_like(tensor *t, tensor **out) {

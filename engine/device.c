@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "queue.h"
 #include "status.h"
 
 enum { MAX_DEVICES = 64, MAX_NAMES = 64, PATH = 4096, LIBRARY_PATH = PATH + 128 };
@@ -65,10 +66,23 @@ static bool open_in(const char *folder, void *data) {
   return s->library != NULL;
 }
 
+static bool has_library(const char *folder, void *data) {
+  char path[LIBRARY_PATH];
+  return library_in(folder, data, path);
+}
+
+bool device_has_library(const char *name) { return each_folder(has_library, (void *)name); }
+
 /* ---- names ---- */
 
 static char found_names[MAX_NAMES][32];
 static int32_t n_found;
+
+static void add_name(const char *name) {
+  bool known = false;
+  for (int i = 0; i < n_found; i++) known |= !strcmp(found_names[i], name);
+  if (!known && n_found < MAX_NAMES) strcpy(found_names[n_found++], name);
+}
 
 /* The name in libperilune_<name>.so, or that of a folder with its library. */
 static bool names_accelerator(const char *folder, const char *entry, char *name) {
@@ -84,10 +98,7 @@ static bool list_folder(const char *folder, void *data) {
   DIR *dir = opendir(folder);
   for (struct dirent *e; dir && (e = readdir(dir));) {
     char name[32];
-    if (!names_accelerator(folder, e->d_name, name)) continue;
-    bool known = false;
-    for (int i = 0; i < n_found; i++) known |= !strcmp(found_names[i], name);
-    if (!known && n_found < MAX_NAMES) strcpy(found_names[n_found++], name);
+    if (names_accelerator(folder, e->d_name, name)) add_name(name);
   }
   if (dir) closedir(dir);
   return false;
@@ -99,6 +110,7 @@ pl_status pl_device_available(int32_t index, const char **out) {
   if (index == 0) {
     n_found = 0;
     each_folder(list_folder, NULL);
+    queue_each(add_name);
     qsort(found_names, (size_t)n_found, sizeof *found_names, by_name);
   }
   if (index < 0 || index >= n_found)
@@ -129,6 +141,10 @@ static pl_kernel kernel_find(device *d, const pl_op_info *op, uint32_t *attrs) {
   void *address = dlsym(d->library, symbol);
   memcpy(&kernel, &address, sizeof kernel);
   return kernel;
+}
+
+void device_find_kernels(device *d) {
+  for (int i = 0; i < OP_COUNT; i++) d->kernels[i] = kernel_find(d, pl_op(i), &d->kernel_attrs[i]);
 }
 
 bool device_repeats(device *d, int op) {
@@ -164,6 +180,11 @@ static pl_status take_table(const char *name, device *d, const pl_accelerator *t
 
 static pl_status load(const char *name, device *d) {
   search s = { .name = name };
+  if (queue_devices(name)) {
+    d->own_table = queue_table;
+    d->table = &d->own_table;
+    return PL_OK;
+  }
   if (!each_folder(open_in, &s)) {
     char names[512];
     if (s.error[0])
@@ -178,10 +199,14 @@ static pl_status load(const char *name, device *d) {
   return take_table(name, d, dlsym(s.library, "pl_accelerator_table"));
 }
 
+static int32_t count_devices(const device *d, const char *name) {
+  return device_is_queue(d) ? queue_devices(name) : d->table->count();
+}
+
 static pl_status start(device *d, const char *name, int index) {
   pl_status s = load(name, d);
   if (s) return s;
-  int present = d->table->count();
+  int present = count_devices(d, name);
   if (present == 0 && d->table->absent)
     return status_fail(PL_EDEVICE, NULL, NULL, "%s: %s", name, d->table->absent());
   if (index >= present)
@@ -189,14 +214,16 @@ static pl_status start(device *d, const char *name, int index) {
                        "%s:%d does not exist: this machine has %d device%s of "
                        "accelerator '%s', counted from 0", name, index, present,
                        present == 1 ? "" : "s", name);
-  if ((s = d->table->open(index, &host, &d->state))) return s;
+  s = device_is_queue(d) ? queue_open(name, d, &d->state)
+                         : d->table->open(index, &host, &d->state);
+  if (s) return s;
   d->info.size = sizeof d->info;
   if ((s = d->table->describe(d->state, &d->info))) {
     d->table->close(d->state);
     return s;
   }
   pool_init(&d->pool);
-  for (int i = 0; i < OP_COUNT; i++) d->kernels[i] = kernel_find(d, pl_op(i), &d->kernel_attrs[i]);
+  device_find_kernels(d);
   if (d->kernels[OP_copy]) return PL_OK;
   d->table->close(d->state);
   return status_fail(PL_EDEVICE, NULL, NULL, "accelerator '%s' has no kernel for copy, the one "
@@ -253,7 +280,7 @@ pl_status pl_device_open(const char *text, int32_t *out) {
 pl_status pl_device_count(const char *name, int32_t *out) {
   device d = { 0 };
   pl_status s = load(name, &d);
-  if (s == PL_OK) *out = d.table->count();
+  if (s == PL_OK) *out = count_devices(&d, name);
   return s;
 }
 

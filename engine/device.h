@@ -22,6 +22,8 @@ typedef struct device {
 } device;
 
 device *device_at(int32_t id);        /* NULL if there is none */
+void device_find_kernels(device *d);
+bool device_has_library(const char *name);   /* could an accelerator of that name be loaded? */
 
 bool device_repeats(device *d, int op);  /* same operands, same bits, run after run? */
 

@@ -6,6 +6,7 @@
 #include "dispatch.h"
 #include "call.h"
 #include "profile.h"
+#include "queue.h"
 
 /* Lengths of lists among the attributes: a caller in C may have written anything. */
 static pl_status check_vectors(const call *c) {
@@ -138,19 +139,21 @@ pl_status pl_apply(int32_t op, const void *attrs, const pl_tensor *in, const int
     if (info->out[j].marks & PL_HIDDEN) tensor_unref(y[j]);
     else out[k++] = tensor_handle(y[j]);
   }
-  return PL_OK;
+  return queue_status();
 }
 
 pl_status pl_apply_in_place(int32_t op, const void *attrs, const pl_tensor *in, int32_t n_in) {
   if (op < 0 || op >= OP_COUNT) return no_op(op);
   tensor *x[n_in + 1];
   pl_status s = resolve(pl_op(op), NULL, in, n_in, x);
-  return s ? s : apply_in_place(op, attrs, x, n_in);
+  if (!s) s = apply_in_place(op, attrs, x, n_in);
+  return s ? s : queue_status();
 }
 
 pl_status pl_tensor_assign(pl_tensor t, pl_tensor src) {
   tensor *to, *from;
   pl_status s = tensor_get(t, "copy", "x", &to);
   if (s || (s = tensor_get(src, "copy", "src", &from))) return s;
-  return tensor_assign(to, from);
+  s = tensor_assign(to, from);
+  return s ? s : queue_status();
 }

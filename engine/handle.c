@@ -97,8 +97,25 @@ static double element(const void *cell, int dtype) {
   }
 }
 
+/* The CPU casts it: an op on the tensor's own device may have to wait for Lua. */
+static pl_status half_item(tensor *t, double *out) {
+  int32_t cpu;
+  float cell;
+  tensor *half, *wide;
+  pl_status s = pl_device_open("cpu", &cpu);
+  if (s || (s = tensor_to_device(t, device_at(cpu), &half))) return s;
+  s = apply(OP_cast, &(pl_cast_attrs){ .dtype = PL_F32 }, &half, NULL, 1, &wide);
+  if (!s) {
+    s = tensor_read_dense(wide, &cell);
+    tensor_unref(wide);
+  }
+  tensor_unref(half);
+  if (!s) *out = (double)cell;
+  return s;
+}
+
 pl_status pl_tensor_item(pl_tensor handle, double *out) {
-  tensor *t, *wide;
+  tensor *t;
   int64_t cell;
   pl_status s = get(handle, &t);
   if (s) return s;
@@ -116,11 +133,7 @@ pl_status pl_tensor_item(pl_tensor handle, double *out) {
     *out = element(&cell, dtype);
     return PL_OK;
   }
-  if ((s = apply(OP_cast, &(pl_cast_attrs){ .dtype = PL_F32 }, &t, NULL, 1, &wide))) return s;
-  s = tensor_read_dense(wide, &cell);
-  tensor_unref(wide);
-  if (!s) *out = element(&cell, PL_F32);
-  return s;
+  return half_item(t, out);
 }
 
 pl_status pl_tensor_data(pl_tensor handle, void **out) {

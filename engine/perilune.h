@@ -14,7 +14,8 @@ enum {
   PL_OK, PL_EARGUMENT, PL_ESHAPE, PL_EDTYPE, PL_EDEVICE, PL_EMEMORY, PL_EIO, PL_EFORMAT,
   PL_EINTERRUPTED, PL_EUSER,
   PL_ESTALE,        /* a tensor used after its scope; the binding knows which op made it */
-  PL_EUNSUPPORTED   /* a kernel's answer before it touched anything: try another way */
+  PL_EUNSUPPORTED,  /* a kernel's answer before it touched anything: try another way */
+  PL_QUEUED         /* all went well; launches wait for Lua: pl_queue_take */
 };
 
 enum { PL_BOOL, PL_U8, PL_I32, PL_I64, PL_F16, PL_BF16, PL_F32, PL_F64, PL_DTYPES };
@@ -54,6 +55,7 @@ typedef struct pl_context {
   int32_t origin;        /* the binding's number for where ops are called; nodes keep it */
   int64_t allocated;     /* bytes this thread has allocated since the binding last set it to 0 */
   int64_t random_calls;  /* random ops since the step began */
+  int32_t queued;        /* launches wait for Lua */
 } pl_context;
 
 pl_context *pl_context_get(void);
@@ -82,6 +84,34 @@ pl_status pl_device_synchronize(int32_t device);   /* waits for everything launc
 /* Above so many bytes the pool answers PL_EMEMORY; 0 is no limit. */
 pl_status pl_device_limit_memory(int32_t device, int64_t bytes);
 void pl_device_trim(int32_t device);   /* give cached buffers back to the device */
+
+/* ---- devices whose kernels are Lua --------------------------------------------------------- */
+
+/* From here on pl_device_open knows name:0 .. name:devices-1. ops: those Lua has kernels for; told
+** again, devices that are open have the new ones. Only the thread that opens a device may use it.
+** Every function that launches ops answers PL_QUEUED, its results set, where one waits for Lua. */
+pl_status pl_queue_define(const char *name, int32_t devices, const int32_t *ops, int32_t n_ops);
+
+typedef struct pl_launch_operand {   /* dense: row-major without gaps */
+  void *data;                        /* NULL: an absent optional operand */
+  int32_t dtype, rank;
+  int64_t count, sizes[8];
+} pl_launch_operand;
+
+typedef struct pl_launch {           /* operands and attributes as a kernel in C gets them */
+  int32_t op, device, n_in, n_out;
+  const void *attrs;
+  const int32_t *counts;
+  const pl_launch_operand *in, *out;
+} pl_launch;
+
+/* PL_QUEUED: the launch is the caller's to run and to end with pl_queue_done; PL_OK: none waits.
+** An error is that of a launch on the CPU; the caller goes on until PL_OK. */
+pl_status pl_queue_take(const pl_launch **out);
+/* PL_OK, PL_EUNSUPPORTED (the outputs are untouched, the CPU computes them) or a failure and its
+** sentence, which every later call on the device answers too, until pl_queue_reset. */
+pl_status pl_queue_done(pl_status status, const char *sentence);
+void pl_queue_reset(int32_t device);
 
 /* ---- tensors ------------------------------------------------------------------------------ */
 

@@ -68,7 +68,7 @@ const char *pl_error_argument(void) { return last.argument; }
 const char *pl_status_name(pl_status status) {
   static const char *const names[] = {
     "ok", "argument", "shape", "dtype", "device", "out_of_memory", "io", "format", "interrupted",
-    "user", "stale", "unsupported",
+    "user", "stale", "unsupported", "queued",
   };
   return status >= 0 && status < (int)(sizeof names / sizeof *names) ? names[status] : "unknown";
 }

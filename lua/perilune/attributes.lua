@@ -107,6 +107,39 @@ end
 
 for name in pairs(enums) do setters[name] = set_enum end
 
+-- ---- reading a struct ----
+
+local enum_names = {}
+for kind, names in pairs(enums) do
+  enum_names[kind] = {}
+  for name, number in pairs(names) do enum_names[kind][number] = name end
+end
+
+local function position_of(number) return number >= 0 and number + 1 or number end
+
+local getters = {
+  pl_dim = position_of,
+  pl_flag = function(value) return value ~= 0 end,
+  pl_int = tonumber,
+  pl_real = tonumber,
+}
+
+function getters.pl_dims(dims)
+  local list = {}
+  for i = 1, dims.n do list[i] = position_of(dims.dim[i - 1]) end
+  return list
+end
+
+function getters.pl_sizes(sizes)
+  local list = {}
+  for i = 1, tonumber(sizes.n) do list[i] = tonumber(sizes.size[i - 1]) end
+  return list
+end
+
+for kind, names in pairs(enum_names) do
+  getters[kind] = function(value) return names[value] end
+end
+
 -- ---- defaults ----
 
 local words = { ["true"] = true, ["false"] = false, inf = math.huge, ["-inf"] = -math.huge }
@@ -210,7 +243,8 @@ end
 -- @param text its fields, C declarations
 -- @param defaults "name=value ..."
 -- @return the row's list of { name, type, default }; list.fill(...) fills and returns a shared
---   struct, list.defaults is the struct of defaults (nil without fields), list.new makes one
+--   struct, list.defaults is the struct of defaults (nil without fields), list.new makes one,
+--   list.read(pointer) gives a struct's values by name, as fill takes them
 function attributes.declare(op, text, defaults)
   local fields, by_name = parse_fields(text, defaults)
   if #fields == 0 then return fields end
@@ -234,6 +268,13 @@ function attributes.declare(op, text, defaults)
     local set = set_positional(scratch, op, fields, by_name, arguments, 10)
     if some_required then require_all(op, fields, set) end
     return scratch
+  end
+
+  local pointer = ffi.typeof("const " .. struct .. " *")
+  function fields.read(address)
+    local at, values = ffi.cast(pointer, address), {}
+    for _, field in ipairs(fields) do values[field.name] = getters[field.type](at[field.name]) end
+    return values
   end
   return fields
 end

@@ -3,21 +3,30 @@
 local ffi = require "ffi"
 local engine = require "perilune.engine"
 local origin = require "perilune.origin"
+local queue = require "perilune.queue"
 
 local C = engine.C
 
 local roots, grads = ffi.new "double[1]", ffi.new "double[1]"
 local out, step = ffi.new "pl_backward *[1]", ffi.new "int32_t[1]"
 
+--- The status of a part of the pass, once the launches that wait for Lua have run.
+local function drained(status)
+  if status ~= C.PL_QUEUED then return status end
+  queue.drain()
+  return 0
+end
+
 local function run(pass, work)
   repeat
-    local status = C.pl_backward_next(pass, work, step)
+    local status = drained(C.pl_backward_next(pass, work, step))
     if status ~= 0 then return status end
-    if step[0] == C.PL_WORK then
-      status = require("perilune.function").run_backward(pass, work)
+    local finished = step[0] == C.PL_FINISHED
+    if not finished then
+      status = drained(require("perilune.function").run_backward(pass, work))
       if status ~= 0 then return status end
     end
-  until step[0] == C.PL_FINISHED
+  until finished
   return 0
 end
 

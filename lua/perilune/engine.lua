@@ -73,16 +73,20 @@ local function text_or_nil(pointer)
   return text ~= "" and text or nil
 end
 
+--- Called before a failure is raised; set by perilune.queue.
+function engine.before_raise() end
+
 --- Raise the engine's last failure at the user's line.
 -- @param status what an engine function answered, not PL_OK
 -- @param message another sentence than the engine's, optional
 function engine.raise(status, message)
   local _, exit_code
   if status == C.PL_EINTERRUPTED then _, exit_code = engine.take_interrupt() end
-  errors.raise(kinds[status] or "user", message or ffi.string(C.pl_error()), {
-    op = text_or_nil(C.pl_error_op()), argument = text_or_nil(C.pl_error_argument()),
-    exit_code = exit_code,
-  })
+  message = message or ffi.string(C.pl_error())
+  local fields = { op = text_or_nil(C.pl_error_op()), argument = text_or_nil(C.pl_error_argument()),
+    exit_code = exit_code }
+  engine.before_raise()
+  errors.raise(kinds[status] or "user", message, fields)
 end
 
 --- Raise unless status is PL_OK.
@@ -92,10 +96,24 @@ end
 
 local device_id = ffi.new "int32_t[1]"
 
+--- A device without a library may be that of an accelerator written in Lua.
+local function define_device(name)
+  local kind = type(name) == "string" and name:match "^[%w_]+"
+  local accelerators = require "perilune.accelerators"
+  if not kind or not accelerators:has(kind) then return end
+  local c = accelerators:class_of(kind)
+  if c:is_a(require "perilune.lua_accelerator") then c:define() end
+end
+
 --- Open a device by name ("cpu", "cuda:1"); opening it again is free.
 -- @return its id
 function engine.open(name)
-  engine.check(C.pl_device_open(name, device_id))
+  local status = C.pl_device_open(name, device_id)
+  if status == C.PL_EDEVICE then
+    define_device(name)
+    status = C.pl_device_open(name, device_id)
+  end
+  engine.check(status)
   return device_id[0]
 end
 

@@ -45,6 +45,7 @@ local modules = {
   schedulers = "perilune.schedulers", finetuning = "perilune.finetuning",
   ModelEma = "perilune.model_ema", GradScaler = "perilune.grad_scaler",
   Accelerator = "perilune.accelerator", accelerators = "perilune.accelerators",
+  LuaAccelerator = "perilune.lua_accelerator",
   Strategy = "perilune.strategy", strategies = "perilune.strategies",
   Precision = "perilune.precision", precisions = "perilune.precisions",
   Trainer = "perilune.trainer", Function = "perilune.function", class = "perilune.class",

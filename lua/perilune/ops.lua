@@ -8,6 +8,7 @@ local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local attributes = require "perilune.attributes"
 local origin = require "perilune.origin"
+local queue = require "perilune.queue"
 
 local C, state = engine.C, engine.context
 local type = type
@@ -65,12 +66,13 @@ local function describe(id)
   }
   local list = attributes.declare(row.name, ffi.string(info.fields), ffi.string(info.defaults))
   row.attributes, row.fill = list, list.fill
-  row.defaults, row.new_attributes = list.defaults, list.new
+  row.defaults, row.new_attributes, row.read = list.defaults, list.new, list.read
   return row
 end
 
 -- ---- results and failures ----
 
+local handle_out = ffi.new "double[4]"
 local Tensor                       -- the metatable, given by perilune.tensor
 local own                          -- gives a tensor made outside scopes its finalizer
 
@@ -143,15 +145,34 @@ local function fail(status, row, ...)
   engine.raise(status)
 end
 ops.fail = fail
+
+--- End a call that did not answer PL_OK: launches that wait for Lua run, failures are raised.
+local function settle(status, row, ...)
+  if status ~= C.PL_QUEUED then fail(status, row, ...) end
+  queue.drain()
+end
+ops.settle = settle
+
 ops.stale_message = stale_message
+
+--- The results of a call that did not answer PL_OK, all of them owned before the launches run.
+local function late_results(status, row, ...)
+  if status ~= C.PL_QUEUED then fail(status, row, ...) end
+  local results = {}
+  for _, output in ipairs(row.outputs) do
+    if not output.hidden then
+      results[#results + 1] = ops.wrap(handle_out[#results], row.id)
+    end
+  end
+  queue.drain()
+  return unpack(results)
+end
 
 -- ---- numbers ----
 
 -- Value to handle. A number's tensor has no storage and never changes, so handles are shared; the
 -- older half goes when the younger is full, hence a handle outlives the call that asked for it.
 local young, old, young_count = {}, {}, 0
-local handle_out = ffi.new "double[4]"
-
 local function new_number(value)
   local handle = old[value]
   if handle then
@@ -247,9 +268,10 @@ local function body(row)
   return table.concat(lines, "\n")
 end
 
-local function fail_source(row)
+--- The arguments of what ends a call that did not answer PL_OK.
+local function status_source(row)
   local inputs = names_of_inputs(row)
-  return "fail(status, row" .. (inputs == "" and "" or ", " .. inputs) .. ")"
+  return "(status, row" .. (inputs == "" and "" or ", " .. inputs) .. ")"
 end
 
 --- Source that makes a tensor of each output that is not hidden, and returns them.
@@ -279,11 +301,11 @@ local function function_source(row)
         collect()
         status = C.pl_apply(%d, at, buffer, nil, %d, out)
       end
-      if status ~= 0 then %s end
+      if status ~= 0 then return late_results%s end
       %s
     end
   ]]):format(parameters(row), body(row), row.id, #row.inputs, row.id, #row.inputs,
-    fail_source(row), results_source(row))
+    status_source(row), results_source(row))
 end
 
 local function in_place_source(row)
@@ -292,10 +314,10 @@ local function in_place_source(row)
       if state.anomaly ~= 0 then note() end
       %s
       local status = C.pl_apply_in_place(%d, at, buffer, %d)
-      if status ~= 0 then %s end
+      if status ~= 0 then settle%s end
       return x1
     end
-  ]]):format(parameters(row), body(row), row.id, #row.inputs, fail_source(row))
+  ]]):format(parameters(row), body(row), row.id, #row.inputs, status_source(row))
 end
 
 local function too_many(row, value)
@@ -313,7 +335,8 @@ local chunk_name = debug.getinfo(1, "S").source:gsub("%.lua$", "/")
 local function compile(row, source)
   local environment = {
     C = C, state = state, Tensor = Tensor, own = function(t) return own(t) end, buffer = buffer,
-    out = handle_out, ops = ops, collect = collect, fail = fail, row = row, type = type,
+    out = handle_out, ops = ops, collect = collect, row = row, type = type,
+    settle = settle, late_results = late_results,
     not_a_tensor = not_a_tensor, too_many = too_many, fill = row.fill or false,
     defaults = row.defaults or false,
     note = origin.note, EMEMORY = tonumber(C.PL_EMEMORY),
@@ -367,7 +390,7 @@ local function call_lists(row, inputs, at)
     counts[i - 1] = count
   end
   local status = C.pl_apply(row.id, at, list_buffer, counts, n, handle_out)
-  if status ~= 0 then fail(status, row, unpack(inputs, 1, #row.inputs)) end
+  if status ~= 0 then return late_results(status, row, unpack(inputs, 1, #row.inputs)) end
   if #row.outputs > 0 then return ops.wrap(handle_out[0], row.id) end
 end
 

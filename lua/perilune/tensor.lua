@@ -264,10 +264,7 @@ local function assign(t, value, name)
   local source = source_handle(value, name)
   local status = C.pl_tensor_assign(t._h, source)
   if not is_tensor(value) then C.pl_tensor_release(source) end
-  if status ~= 0 then
-    if status == C.PL_ESTALE then ops.fail(status, ops.by_name.copy, t, value) end
-    ops.fail(status)
-  end
+  if status ~= 0 then ops.settle(status, ops.by_name.copy, t, value) end
   return t
 end
 

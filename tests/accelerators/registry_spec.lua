@@ -117,7 +117,7 @@ describe("The registry of accelerators", function()
       assert.are.equal("device", err.kind)
       assert.truthy(err.message:find(needs, 1, true), err.message)
       assert.truthy(err.message:find("PERILUNE_ACCELERATORS", 1, true), err.message)
-      assert.truthy(err.message:find("here there are cpu, null", 1, true), err.message)
+      assert.truthy(err.message:find("here there are cpu, luna, null", 1, true), err.message)
     end
   end)
 

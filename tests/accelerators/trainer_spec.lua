@@ -77,7 +77,7 @@ describe("accelerator =", function()
     local err = error_of(make, { accelerator = "gpu" })
     assert.are.equal("device", err.kind)
     assert.truthy(err.message:find("accelerator = 'gpu': no GPU", 1, true), err.message)
-    assert.truthy(err.message:find("available here: cpu, null", 1, true), err.message)
+    assert.truthy(err.message:find("available here: cpu, luna, null", 1, true), err.message)
     local Gpu = recorder({})
     Gpu.is_gpu = true
     accelerators:register("my_gpu", Gpu)
@@ -102,7 +102,7 @@ describe("accelerator =", function()
     function Absent:is_available() return false, "its cable is not plugged in" end
     local err = error_of(make, { accelerator = Absent })
     assert.truthy(err.message:find("accelerator = Recorder: its cable is not plugged in; "
-      .. "available here: cpu, null", 1, true), err.message)
+      .. "available here: cpu, luna, null", 1, true), err.message)
   end)
 
   it("anything else is refused", function()

@@ -38,4 +38,17 @@ describe("docs/accelerators.md", function()
     assert.is_true(#shown >= 3)
     for _, text in ipairs(shown) do assert.truthy(sources:find(text, 1, true), text) end
   end)
+
+  it("shows an accelerator in Lua alone that runs as it stands", function()
+    local script
+    for _, text in ipairs(blocks "lua") do
+      if text:find("pl.LuaAccelerator", 1, true) then script = text end
+    end
+    local folder = process.folder()
+    local path = process.write(folder .. "/moon.lua", script)
+    local result = process.run(process.quote(process.perilune) .. " " .. process.quote(path))
+    process.remove(folder)
+    assert.equal(0, result.code, result.err)
+    assert.equal("4\n", result.out)
+  end)
 end)

@@ -108,7 +108,11 @@ describe("An accelerator's file", function()
   it("is installed with its device", function()
     local result = process.run(("cmake --install %s --prefix %s && cd / && env -u PERILUNE_LIB "
       .. "%s/bin/perilune -e %s"):format(quote(process.build), quote(folder), folder, quote(list)))
-    assert.truthy(result.out:find("cpu +the processor's cores\nnull +shapes"), result.out)
+    assert.truthy(result.out:find("cpu +the processor's cores\n"
+      .. "luna +kernels in Lua.-\nnull +shapes"), result.out)
+    result = process.run(("cd / && env -u PERILUNE_LIB %s/bin/perilune -e %s"):format(folder,
+      quote [[print(require("perilune").ones(2, { device = "luna:1" }):add(2):sum():item())]]))
+    assert.equal("6\n", result.out)
     assert.truthy(process.read(folder .. "/lib/perilune/accelerators/cpu/accelerator.lua"))
     assert.falsy(process.read(folder .. "/lib/perilune/accelerators/cpu/cpu.c"))
   end)

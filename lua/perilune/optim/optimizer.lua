@@ -216,15 +216,16 @@ local function check_fit(self, dict)
   end
 end
 
-local function copied(state)
+local function copied(state, device)
   local copy = {}
   for name, value in pairs(state) do
-    copy[name] = is_tensor(value) and value:detach():clone():keep() or value
+    copy[name] = is_tensor(value) and value:detach():to(device):clone():keep() or value
   end
   return copy
 end
 
---- Take over a state; group by group and parameter by parameter in order.
+--- Take over a state; group by group and parameter by parameter in order. Copies go to the devices
+-- where the parameters are.
 function Optimizer:load_state_dict(dict)
   check_fit(self, dict)
   for g, group in ipairs(self.param_groups) do
@@ -235,7 +236,7 @@ function Optimizer:load_state_dict(dict)
     end
     for i, p in ipairs(group.params) do
       local state = dict.state[saved.params[i]]
-      self.state[p] = state and copied(state) or nil
+      self.state[p] = state and copied(state, p.device) or nil
     end
     self.caches[g] = new_cache()
   end
