@@ -8,6 +8,8 @@ foreach(python IN ITEMS $ENV{PERILUNE_BENCH_PYTHON} python3)
   endif()
 endforeach()
 
+list(APPEND environment LSAN_OPTIONS=suppressions=${CMAKE_CURRENT_LIST_DIR}/leaks.txt)
+
 # Every shape is a program to compile, so the whole harness would take half an hour: the values of
 # what the device computes itself it is.
 foreach(op IN ITEMS neg abs exp log sqrt rsqrt tanh sigmoid square relu add sub mul div maximum
