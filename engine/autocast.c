@@ -42,7 +42,9 @@ static pl_status bring_weight(call *c, int i, int32_t dtype) {
   low->view.buffer = t->storage->low->buffer;
   low->storage = storage_ref(t->storage->low);
   pl_cast_attrs attrs = { .dtype = dtype };
-  call cast = { .row = &op_table[OP_cast], .attrs = &attrs, .n_x = 1, .x = &t, .y = { low } };
+  call cast;
+  call_open(&cast, OP_cast, &attrs, NULL, 1, &t);
+  cast.y[0] = low;
   if (call_records(&cast)) s = call_record(&cast);
   if (s) {
     tensor_unref(low);
@@ -59,7 +61,7 @@ static bool takes_part(const call *c, int i) {
 }
 
 pl_status call_cast_class(call *c) {
-  int32_t low = context_here()->shared.autocast;
+  int32_t low = c->here->shared.autocast;
   if (!low) return PL_OK;
   int32_t dtype = call_flags(c) & PL_CAST_LOW ? low : PL_F32;
   pl_status s = PL_OK;

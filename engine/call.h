@@ -11,6 +11,7 @@
 /* x starts as the caller's and is replaced by what was cast, made dense or moved; all of it is
 ** owned by the open frame or by the caller. */
 typedef struct call {
+  context *here;              /* of the calling thread: asked for once */
   const op_row *row;
   const void *attrs;
   const int32_t *counts;
@@ -20,6 +21,23 @@ typedef struct call {
   pl_operand out[PL_MAX_OUT];
   tensor *y[PL_MAX_OUT];
 } call;
+
+/* A call of an op on the tensors in x. Only the outputs that the op has are cleared: all four would
+** show in the time of a small op. */
+static inline void call_open(call *c, int op, const void *attrs, const int32_t *counts, int n,
+                             tensor **x) {
+  c->here = context_here();
+  c->row = &op_table[op];
+  c->attrs = attrs;
+  c->counts = counts;
+  c->device = NULL;
+  c->n_x = n;
+  c->x = x;
+  for (int j = 0; j < c->row->info.n_out; j++) {
+    c->out[j] = (pl_operand){ 0 };
+    c->y[j] = NULL;
+  }
+}
 
 static inline const char *call_name(const call *c) { return c->row->info.name; }
 static inline int call_flags(const call *c) { return c->row->info.flags; }

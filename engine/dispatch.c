@@ -25,9 +25,8 @@ static pl_status check_vectors(const call *c) {
 }
 
 pl_status call_check(const call *c) {
-  context *here = context_here();
   const pl_op_info *op = &c->row->info;
-  if (pl_interrupt_pending() >= here->shared.interrupts)
+  if (pl_interrupt_pending() >= c->here->shared.interrupts)
     return status_fail(PL_EINTERRUPTED, op->name, NULL, "interrupted");
   if (c->counts ? op->list_count == 0 : c->n_x != op->n_in)
     return status_fail(PL_EARGUMENT, op->name, NULL, "%s takes %d inputs, got %d", op->name,
@@ -54,16 +53,17 @@ static pl_status apply_call(call *c) {
   if (s) return s;
   call_touch_updated(c);
   if (call_records(c)) s = call_record(c);
-  if (!s && context_here()->shared.anomaly) s = call_check_outputs(c);
+  if (!s && c->here->shared.anomaly) s = call_check_outputs(c);
   return s;
 }
 
 pl_status apply(int op, const void *attrs, tensor *const *in, const int32_t *counts, int n_in,
                 tensor **out) {
   tensor *x[n_in + 1];
-  call c = { .row = &op_table[op], .attrs = attrs, .counts = counts, .n_x = n_in, .x = x };
+  call c;
+  call_open(&c, op, attrs, counts, n_in, x);
   for (int i = 0; i < n_in; i++) x[i] = in[i];
-  bool timed = profile_is_on();
+  bool timed = c.here->shared.profile != 0;
   if (timed) profile_enter(op, false);
   int32_t mark = frame_open();
   pl_status s = apply_call(&c);

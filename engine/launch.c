@@ -101,7 +101,7 @@ static pl_status launch_kernel(call *c, const pl_operand *const *out) {
   bool older = known < (uint32_t)c->row->info.attrs_size;
   if (!kernel || (older && !attrs_fit_kernel(c->row, c->attrs, known)))
     return PL_EUNSUPPORTED;
-  int32_t deterministic = context_here()->shared.deterministic;
+  int32_t deterministic = c->here->shared.deterministic;
   pl_status s = deterministic && !device_repeats(c->device, id)
     ? refuse_or_say(c, deterministic > 1) : PL_OK;
   if (s || (s = make_dense(c))) return s;
@@ -136,7 +136,7 @@ pl_status call_run_kernel(call *c, const pl_operand *const *out) {
 
 static pl_status run_composite(call *c) {
   if (!c->row->info.composite) return PL_EUNSUPPORTED;
-  context *here = context_here();
+  context *here = c->here;
   int32_t recording = here->shared.grad, autocast = here->shared.autocast;
   if (c->row->grad != grad_via) here->shared.grad = 0;
   here->shared.autocast = 0;
@@ -204,7 +204,7 @@ static pl_status run_on_host(call *c) {
   tensor **given = c->x, *x[c->n_x + 1], *y[PL_MAX_OUT] = { NULL };
   for (int i = 0; i < c->n_x; i++) x[i] = given[i];
   c->x = x;
-  context *here = context_here();
+  context *here = c->here;
   int32_t recording = here->shared.grad, device = here->shared.device;
   here->shared.grad = 0;
   here->shared.device = id;
@@ -222,7 +222,7 @@ static pl_status run_on_host(call *c) {
 ** whatever kernel a device has. */
 static bool may_launch(const call *c) {
   if (!c->device->kernels[c->row->info.id]) return false;
-  return c->row->grad != grad_via || !context_here()->shared.grad;
+  return c->row->grad != grad_via || !c->here->shared.grad;
 }
 
 pl_status call_run(call *c) {

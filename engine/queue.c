@@ -167,7 +167,8 @@ static pl_status copy_operand(device *cpu, const pl_operand *from, tensor **out)
 static pl_status apply_copies(const queue_device *q, const pl_call *launched) {
   int n = launched->n_in - ((launched->op->flags & PL_RANDOM) != 0);
   tensor *x[n + 1], *y[PL_MAX_OUT] = { NULL };
-  call c = { .row = &op_table[launched->op->id], .counts = launched->counts };
+  call c = { .here = context_here(), .row = &op_table[launched->op->id],
+             .counts = launched->counts };
   pl_status s = PL_OK;
   memset(x, 0, sizeof x);
   for (int i = 0; i < n && !s; i++)
@@ -185,7 +186,7 @@ static pl_status apply_copies(const queue_device *q, const pl_call *launched) {
 
 /* pl.detect_anomaly can look at values only once the launch has run. */
 static pl_status check_finite(const queue_device *q, const pl_call *launched) {
-  call c = { .row = &op_table[launched->op->id] };
+  call c = { .here = context_here(), .row = &op_table[launched->op->id] };
   pl_status s = PL_OK;
   for (int j = 0; j < launched->n_out && !s; j++) {
     tensor *y;

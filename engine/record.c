@@ -12,7 +12,7 @@ static int count_saved(const pl_op_info *op) {
 }
 
 bool call_records(const call *c) {
-  if (!context_here()->shared.grad || c->row->grad == grad_none || c->row->grad == grad_via)
+  if (!c->here->shared.grad || c->row->grad == grad_none || c->row->grad == grad_via)
     return false;
   for (int i = 0; i < c->n_x; i++)
     if (wants_grad(c->x[i])) return true;
@@ -59,7 +59,7 @@ void call_touch_updated(const call *c) {
 pl_status call_check_finite(const call *c, tensor *y) {
   if (!dtype_is_float(y->view.dtype) || y->view.count == 0) return PL_OK;
   if (device_is_queue(tensor_device(y))) return PL_OK;    /* checked when its launch has run */
-  context *here = context_here();
+  context *here = c->here;
   int32_t recording = here->shared.grad;
   tensor *finite, *all;
   uint8_t fine = 1;

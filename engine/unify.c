@@ -21,7 +21,7 @@ pl_status call_find_device(call *c) {
                          d->name);
     }
   }
-  if (!c->device) c->device = device_at(context_here()->shared.device);
+  if (!c->device) c->device = device_at(c->here->shared.device);
   return c->device ? PL_OK : status_fail(PL_EDEVICE, call_name(c), NULL, "no device is open");
 }
 

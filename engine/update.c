@@ -77,14 +77,15 @@ static pl_status apply_over(call *c, tensor *x) {
 
 pl_status apply_in_place(int op, const void *attrs, tensor *const *in, int n_in) {
   tensor *x[n_in + 1];
-  call c = { .row = &op_table[op], .attrs = attrs, .n_x = n_in, .x = x };
+  call c;
+  call_open(&c, op, attrs, NULL, n_in, x);
   for (int i = 0; i < n_in; i++) x[i] = in[i];
   bool timed = profile_is_on();
   if (timed) profile_enter(op, false);
   int32_t mark = frame_open();
   pl_status s = call_check(&c);
   if (!s) s = apply_over(&c, in[0]);
-  if (!s && context_here()->shared.anomaly) s = call_check_finite(&c, in[0]);
+  if (!s && c.here->shared.anomaly) s = call_check_finite(&c, in[0]);
   frame_close(mark);
   if (timed) profile_leave();
   return s;
@@ -101,7 +102,9 @@ pl_status tensor_add_into(tensor *sum, tensor *g) {
 
 /* src as a tensor of t's device, dtype and shape; in the open frame. */
 static pl_status conform(tensor *t, tensor *src, tensor **out) {
-  call c = { .row = &op_table[OP_copy], .n_x = 1, .x = &src, .device = tensor_device(t) };
+  call c;
+  call_open(&c, OP_copy, NULL, NULL, 1, &src);
+  c.device = tensor_device(t);
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
   pl_operand joint;
   if (!src->is_number && tensor_device(src) != c.device) {
@@ -137,7 +140,9 @@ static pl_status assign(tensor *t, tensor *src) {
     if (!(s = apply(OP_copy, NULL, &from, NULL, 1, &from))) s = frame_push(from);
   }
   if (!s) {
-    call c = { .row = &op_table[OP_copy], .n_x = 1, .x = &from, .device = tensor_device(t) };
+    call c;
+    call_open(&c, OP_copy, NULL, NULL, 1, &from);
+    c.device = tensor_device(t);
     node *n = NULL;
     const pl_operand *in[1] = { &from->view }, *out[1] = { &t->view };
     pl_call copy = { sizeof copy, 1, 1, 0, pl_op(OP_copy), NULL, NULL, in, out };
@@ -147,7 +152,7 @@ static pl_status assign(tensor *t, tensor *src) {
       node_unref(n);
     } else {
       tensor_touch(t, OP_copy);
-      if (n || (context_here()->shared.grad && wants_grad(t))) s = tensor_rebase(t, n);
+      if (n || (c.here->shared.grad && wants_grad(t))) s = tensor_rebase(t, n);
     }
   }
   frame_close(mark);
