@@ -7,3 +7,4 @@
 
 void *cell_new(size_t bytes);               /* zeroed; NULL when out of memory */
 void cell_free(void *cell, size_t bytes);   /* the size it was made with */
+void cell_end(void);                        /* the calling thread makes and frees no more */

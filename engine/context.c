@@ -5,6 +5,7 @@
 */
 #include "context.h"
 #include <stdlib.h>
+#include "cell.h"
 #include "status.h"
 
 static _Thread_local context *here;
@@ -32,6 +33,7 @@ void context_end(void) {
   free(c->spare_heap);
   free(c);
   here = NULL;
+  cell_end();
 }
 
 pl_context *pl_context_get(void) { return &context_here()->shared; }

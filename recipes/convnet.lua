@@ -2,8 +2,8 @@
 --
 --   command    build/perilune recipes/convnet.lua
 --   hardware   any CPU; no accelerator is used
---   time       ?
---   expect     a test accuracy of ?
+--   time       16 minutes on two busy cores; a step takes 63 ms on two free ones
+--   expect     a test accuracy of 0.936 (seed 1); 0.925 is the least to accept
 
 local pl = require "perilune"
 local nn, optim, data, recipe = pl.nn, pl.optim, pl.data, pl.recipe

@@ -1,5 +1,8 @@
 /* pool_test.c -- a device's memory is reused: steps of one shape allocate only in the first. */
 #include "engine_unit.h"
+#include "tensor.h"        /* context_end */
+#include <malloc.h>
+#include <pthread.h>
 
 static pl_memory memory(void) {
   pl_memory m = {0};
@@ -63,10 +66,29 @@ static void impossible_sizes_are_errors(void) {
   CHECK(t == 7);
 }
 
+static void *visit(void *unused) {
+  pl_tensor_release(vector(48, 0.5));
+  context_end();
+  return unused;
+}
+
+/* Their cells go to the threads that come: the process does not grow with the number of threads. */
+static void threads_leave_their_cells_behind(void) {
+  size_t before = 0;
+  for (int i = 0; i < 100; i++) {
+    pthread_t thread;
+    if (i == 2) before = mallinfo2().uordblks;
+    CHECK(!pthread_create(&thread, NULL, visit, NULL));
+    CHECK(!pthread_join(thread, NULL));
+  }
+  CHECK(mallinfo2().uordblks < before + 64 * 1024);
+}
+
 int main(void) {
   UNIT(steady_state_allocates_nothing);
   UNIT(counts_follow_tensors);
   UNIT(the_thread_counts_what_it_allocates);
   UNIT(impossible_sizes_are_errors);
+  UNIT(threads_leave_their_cells_behind);
   return units_end();
 }
