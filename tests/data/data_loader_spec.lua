@@ -1,15 +1,7 @@
 -- DataLoader: batches made in C and in Lua, order, lifetime, the thread that fills ahead.
 local pl = require "perilune"
-local errors = require "perilune.errors"
+local fails = require "tests.data.fails"
 local class, data = pl.class, pl.data
-
-local function fails(kind, pattern, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  assert.is_true(errors.is(e), tostring(e))
-  assert.equal(kind, e.kind, e.message)
-  assert.matches(pattern, e.message)
-end
 
 -- n samples: row i is { i, -i }, the label is i as u8.
 local function dataset(n)

@@ -1,15 +1,7 @@
 -- Datasets made of tensors and of other datasets, and their sources.
 local pl = require "perilune"
-local errors = require "perilune.errors"
+local fails = require "tests.data.fails"
 local class, data = pl.class, pl.data
-
-local function fails(kind, pattern, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  assert.is_true(errors.is(e), tostring(e))
-  assert.equal(kind, e.kind, e.message)
-  assert.matches(pattern, e.message)
-end
 
 local function numbers(n)
   return data.TensorDataset(pl.arange(1, n))

@@ -1,17 +1,8 @@
 -- Sets in MNIST's format: values, and a sentence for everything that can be wrong with the files.
 local pl = require "perilune"
-local errors = require "perilune.errors"
+local fails = require "tests.data.fails"
 local files = dofile "tests/data/idx_files.lua"
 local data = pl.data
-
-local function fails(kind, pattern, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  assert.is_true(errors.is(e), tostring(e))
-  assert.equal(kind, e.kind, e.message)
-  assert.matches(pattern, e.message)
-  return e
-end
 
 -- A one-element f32 holds what C rounds value / 255 to.
 local function scaled(value)

@@ -1,15 +1,7 @@
 -- Texts as positions, and the windows that language models learn from.
 local pl = require "perilune"
-local errors = require "perilune.errors"
+local fails = require "tests.data.fails"
 local data = pl.data
-
-local function fails(kind, pattern, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  assert.is_true(errors.is(e), tostring(e))
-  assert.equal(kind, e.kind, e.message)
-  assert.matches(pattern, e.message)
-end
 
 describe("CharacterVocabulary", function()
   it("numbers characters from 1 in the order of their bytes", function()

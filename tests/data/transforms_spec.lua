@@ -1,16 +1,8 @@
 -- Transforms of samples, in C for whole batches and one by one, and of batches.
 local pl = require "perilune"
-local errors = require "perilune.errors"
+local fails = require "tests.data.fails"
 local class, data = pl.class, pl.data
 local transforms = data.transforms
-
-local function fails(kind, pattern, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  assert.is_true(errors.is(e), tostring(e))
-  assert.equal(kind, e.kind, e.message)
-  assert.matches(pattern, e.message)
-end
 
 -- n u8 images of 6 x 5 whose pixels are all different within an image, and labels 1..n.
 local function pictures(n)

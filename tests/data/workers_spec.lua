@@ -1,17 +1,8 @@
 -- num_workers: Lua states in threads give what one state gives; what cannot reach them is named.
 local pl = require "perilune"
-local errors = require "perilune.errors"
+local fails = require "tests.data.fails"
 local class, data = pl.class, pl.data
 local transforms = data.transforms
-
-local function fails(kind, pattern, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  assert.is_true(errors.is(e), tostring(e))
-  assert.equal(kind, e.kind, e.message)
-  assert.matches(pattern, e.message)
-  return e
-end
 
 -- A class with a tensor, closures over each other's locals, a base of its own and a global.
 local table_of = pl.arange(1, 60):float():reshape(20, 3)
