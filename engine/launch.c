@@ -81,14 +81,21 @@ static pl_status make_operands(call *c, const pl_operand **operands, pl_operand 
   return PL_OK;
 }
 
+/* Whether something is said of an op for the first time. */
+static bool first_of(const call *c, bool said[OP_COUNT]) {
+  bool before = said[c->row->info.id];
+  said[c->row->info.id] = true;
+  return !before;
+}
+
 /* A kernel whose results may differ from run to run, where that is not wanted. */
 static pl_status refuse_or_say(const call *c, bool refuse) {
-  static uint8_t said[OP_COUNT];
+  static bool said[OP_COUNT];
   if (refuse)
     return status_fail(PL_EDEVICE, call_name(c), NULL, "%s: the kernel of %s gives results that "
                        "may differ from run to run, and deterministic results were asked for; "
                        "deterministic = \"warn\" lets it run", call_name(c), c->device->name);
-  if (!said[c->row->info.id]++)
+  if (first_of(c, said))
     status_log("%s: the kernel of %s gives results that may differ from run to run", call_name(c),
                c->device->name);
   return PL_OK;
@@ -154,9 +161,8 @@ static pl_status run_composite(call *c) {
 
 static void say_once(const call *c) {
   static bool said[OP_COUNT];
-  if (said[c->row->info.id]) return;
-  said[c->row->info.id] = true;
-  status_log("%s has no kernel for %s: the CPU computes it", c->device->name, call_name(c));
+  if (first_of(c, said))
+    status_log("%s has no kernel for %s: the CPU computes it", c->device->name, call_name(c));
 }
 
 /* Copies of the inputs on the CPU, in the open frame. */
