@@ -95,6 +95,15 @@ describe("xpu", function()
     assert.truthy(err.message:find("strategy", 1, true), err.message)
   end)
 
+  on_xpu("has the CPU compute what it lacks, which is said once", function(folder)
+    local path = process.write(folder .. "/many.lua", [[
+local pl = require "perilune"
+local x = pl.ones(1, { device = "xpu" })
+for _ = 1, 600 do x:exp() end]])
+    local result = process.run(process.quote(process.perilune) .. " " .. process.quote(path))
+    assert.are.equal("perilune: xpu:0 has no kernel for exp: the CPU computes it\n", result.err)
+  end)
+
   on_xpu("that is full says so", function()
     local memory = pl.engine.get("xpu:1", "memory")
     pl.engine.set("xpu:1", "memory", 1024)
