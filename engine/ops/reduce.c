@@ -85,20 +85,6 @@ INFER(along_axes) {
   return infer_mask(c, "axes", &INFER_ATTRS(flip).axes, c->in[0]->rank, mask);
 }
 
-INFER(softmax) {
-  int32_t axis = INFER_ATTRS(softmax).axis;
-  infer_like(c->out, c->in[0]);
-  if (infer_axis(axis, c->in[0]->rank) < 0 && c->in[0]->rank)
-    return infer_axis_error(c, "axis", axis, c->in[0]->rank);
-  return PL_OK;
-}
-
-INFER(flip) {
-  bool mask[PL_MAX_RANK];
-  infer_like(c->out, c->in[0]);
-  return infer_mask(c, "axes", &INFER_ATTRS(flip).axes, c->in[0]->rank, mask);
-}
-
 static pl_sizes sizes_of(const input_shape *s) {
   pl_sizes sizes = { .n = s->rank };
   memcpy(sizes.size, s->sizes, sizeof sizes.size);

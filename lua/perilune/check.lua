@@ -21,9 +21,14 @@ local checked_for = setmetatable({}, { __mode = "k" })
 -- options list -> its normalised entries
 local normalised = setmetatable({}, { __mode = "k" })
 
-local function is_plain_table(value)
-  return type(value) == "table" and getmetatable(value) == nil
+--- Whether a value is data: a table without a metatable, or a list that only prints in its own
+-- way (t.shape).
+function check.is_plain_table(value)
+  if type(value) ~= "table" then return false end
+  local meta = getmetatable(value)
+  return meta == nil or type(meta) == "table" and rawget(meta, "is_list") == true
 end
+local is_plain_table = check.is_plain_table
 
 --- Whether a value is a tensor; does not load the engine to find out.
 function check.is_tensor(value)
