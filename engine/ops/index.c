@@ -195,7 +195,8 @@ GRAD(gather) {
 GRAD(sort) {
   const pl_sort_attrs *at = r->attrs;
   D(0) = r->shapes[0].rank == 0 ? dy
-       : op3(scatter_add, zeros(&r->shapes[0]), dy, r->y[1], .axis = at->axis, .base = at->base);
+       : op3(scatter_add, rule_filled(&r->shapes[0], 0), dy, r->y[1], .axis = at->axis,
+             .base = at->base);
 }
 
 GRAD(scatter_add) {
