@@ -18,8 +18,10 @@ static pl_status (*run_queue)(void);   /* what was launched for Lua; units witho
                                             __FILE__, __LINE__, #condition, pl_error())))
 #define OK(call) CHECK(settled(call) == PL_OK)
 
-/* What a call answers when nothing that it launched waits any more. */
+/* What a call answers when nothing that it launched waits any more. A failure has a sentence, which
+** what still waits may replace. */
 static inline pl_status settled(pl_status s) {
+  CHECK(!s || s == PL_QUEUED || *pl_error());
   if (!run_queue || !pl_context_get()->queued) return s;
   pl_status ran = run_queue();
   return s == PL_QUEUED ? ran : s;
