@@ -46,6 +46,11 @@ describe("sizes", function()
     fails("shape", "one_hot: index has 8 dimensions", index.one_hot, index, 3)
   end)
 
+  it("many rows of nothing print at once", function()
+    assert.equal("tensor([], size = {0})", tostring(f32(0)))
+    assert.equal("tensor([], size = {1099511627776, 0})", tostring(f32(2 ^ 40, 0)))
+  end)
+
   it("a scalar has one line: axis 1, or -1", function()
     local x = pl.scalar(3)
     for _, name in ipairs{ "softmax", "log_softmax", "cumsum" } do
