@@ -22,6 +22,7 @@ function watch:on_training_run_end(trainer)
   seen.body_is_pretrained = same(before[2].body, after[1].body)
   seen.head_is_pretrained = same(before[2].head, after[1].head)
   seen.scratch_is_pretrained = same(before[3].body, after[1].body)
+    or same(before[3].body, after[2].body)
 end
 ]]
 
