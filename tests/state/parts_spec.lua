@@ -109,6 +109,25 @@ describe("training states", function()
     assert.are.same(trainer.run_history:state_dict(), other.run_history:state_dict())
   end)
 
+  it("say where they come from when numbers may differ", function()
+    local trainer = small{ callbacks = { { on_train_step_start = function(_, t)
+      if t.update == 2 then t:save_training_state(folder .. "/within", { now = true }) end
+    end } } }
+    trainer:train{ train_dataset = dataset(8), num_epochs = 1, per_device_batch_size = 4 }
+    assert.are.same({ "it was saved in the middle of an update, which is made again" },
+      trainer:load_training_state(folder .. "/within"))
+    trainer:save_training_state(folder .. "/s")
+    local path = folder .. "/s/state.json"
+    local text = process.read(path)
+    for name, other in pairs{ version = '"0.0.1"', device = '"cuda:0"', level = "9" } do
+      process.write(path, (text:gsub(('("%s": )[^,\n]+'):format(name), "%1" .. other)))
+      local problems = trainer:load_training_state(folder .. "/s")
+      assert.are.equal(1, #problems)
+      local said = ("it was saved with %s %s and goes on with"):format(name, other:gsub('"', ""))
+      assert.truthy(problems[1]:find(said, 1, true), problems[1])
+    end
+  end)
+
   it("keep frozen layers frozen and the modes of modules", function()
     local model = nn.Sequential{ nn.Linear(3, 4), nn.Dropout{ p = 0.5 }, nn.Linear(4, 1) }
     model[1].weight.requires_grad = false
