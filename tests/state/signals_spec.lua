@@ -41,6 +41,10 @@ if mode == "steps" then
   end
 elseif mode == "caught" then
   print("caught", not pcall(trainer.train, trainer, options))
+elseif mode == "fails later" then
+  assert(not pcall(trainer.train, trainer, options))
+  trainer:evaluate{ dataset = options.eval_dataset }
+  error "another"
 elseif mode == "alone" then
   trainer.callback_handler:add_callback{ on_eval_step_end = send }
   trainer:evaluate{ dataset = options.eval_dataset, per_device_batch_size = 4 }
@@ -140,6 +144,9 @@ describe("a signal", function()
       local result = run(where, "root", "2:15", "caught")
       assert.are.equal(0, result.code, result.err)
       assert.truthy(result.out:find("caught\ttrue\nend\n", 1, true), result.out)
+      result = run(where, "root", "2:15", "'fails later'")
+      assert.are.equal(1, result.code, result.err)
+      assert.truthy(result.err:find("another", 1, true), result.err)
     end)
   end)
 
