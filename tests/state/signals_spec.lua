@@ -113,6 +113,14 @@ describe("a signal", function()
       assert.are.equal("exception\tinterrupted\nexception too\nteardown\n", result.out)
       assert.are.equal(130, run(where, "root", "3:2,2").code)
       assert.is_nil(process.read(where .. "/interrupted/state.json"))
+      assert.are.equal(143, run(where, "root", "3:15,2").code)   -- the first one decides
+    end)
+  end)
+
+  it("ends the process at once when it comes a third time", function()
+    each_program(function(run, where)
+      local result = run(where, "root", "3:15,15,15")
+      assert.are.same({ 143, "" }, { result.code, result.out })
     end)
   end)
 
