@@ -2,6 +2,7 @@
 ** fold.c -- the folds: sum, mean, prod (f32 in f64, integers in i64), max and min (NaN wins), any
 ** and all. f32 sums in f64 need no compensation: 2^20 elements keep full f32 precision.
 */
+#include "fetch.h"
 #include "fold.h"
 #include "vec.h"
 

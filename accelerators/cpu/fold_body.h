@@ -77,6 +77,7 @@ static void F(columns)(const void *x, int64_t stride, int64_t rows, int64_t n, v
     for (int64_t i = 0; i < rows; i++, at += stride) {
       A_V p = LOAD(at, j), q = LOAD(at, j + A_LANES), r = LOAD(at, j + 2 * A_LANES);
       A_V s = LOAD(at, j + 3 * A_LANES);
+      fetch_ahead(at + j * (int64_t)sizeof(X_T), stride, 4 * A_LANES * (int)sizeof(X_T));
       a = STEP(a, p);
       b = STEP(b, q);
       c = STEP(c, r);

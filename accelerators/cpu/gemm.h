@@ -19,6 +19,7 @@ typedef struct gemm_args {
   int64_t a_rs, a_cs;          /* a(i,p) = a[i * a_rs + p * a_cs] */
   const void *b;
   int64_t b_rs, b_cs;          /* b(p,j) = b[p * b_rs + j * b_cs] */
+  bool packed;                 /* b is what gemm_*_pack made of such a B; strides mean nothing */
   void *c;
   int64_t ldc;                 /* c(i,j) = c[i * ldc + j] */
   const void *bias;            /* n values added to every row, or NULL */
@@ -34,3 +35,10 @@ size_t LEVEL(gemm_f64_scratch)(const gemm_args *args);
 
 void LEVEL(gemm_f32)(const gemm_args *args);
 void LEVEL(gemm_f64)(const gemm_args *args);
+
+/* For a B that many products share: the bytes it takes packed, 64-aligned, and its packing, which
+** reads only what the arguments say of B. */
+size_t LEVEL(gemm_f32_packed)(const gemm_args *args);
+size_t LEVEL(gemm_f64_packed)(const gemm_args *args);
+void LEVEL(gemm_f32_pack)(const gemm_args *args, void *to);
+void LEVEL(gemm_f64_pack)(const gemm_args *args, void *to);

@@ -3,6 +3,7 @@
 ** A panel of V is [k][TILE_COLUMNS]; a block of S is tile after tile, each [k][rows].
 */
 #pragma once
+#include "fetch.h"
 #include "gemm_tile.h"
 
 /* Reads up to VL rows of up to VL numbers, rows `stride` apart, and transposes them. */
@@ -39,8 +40,15 @@ static void copy_columns(real *to, int64_t to_stride, const real *from, int64_t 
   const vec_mask mask = vec_first(columns);
   for (int64_t p = 0; p < k; p++) {
     const real *row = from + p * from_stride;
+    fetch_ahead(row, from_stride * (int)sizeof(real), CACHE_LINE);
     vec_store(to + p * to_stride, columns == VL ? vec_load(row) : vec_load_first(row, mask));
   }
+}
+
+/* Writes whole vectors: up to VL - 1 numbers more than count. */
+INLINE void copy_numbers(real *to, const real *from, int64_t count) {
+  for (; count > 0; count -= VL, to += VL, from += VL)
+    vec_store(to, count >= VL ? vec_load(from) : vec_load_first(from, vec_first(count)));
 }
 
 static void gather(real *to, int64_t to_stride, const real *from, int64_t rs, int64_t cs,

@@ -21,15 +21,19 @@ enum {
   TASKS = 8,                          /* as many as that when rows and columns allow */
 };
 
+/* Where the tiles read V: as it lies, or panels that every worker packs for itself, that all share,
+** or that the caller packed. */
+typedef enum { V_IN_PLACE, V_OWN, V_SHARED, V_GIVEN } v_form;
+
 typedef struct plan {
   int64_t rows, columns, k;
   const real *s, *v;
   int64_t s_rs, s_cs;                 /* s(i,p) = s[i * s_rs + p * s_cs] */
   int64_t v_rs, v_cs;                 /* v(p,j) = v[p * v_rs + j * v_cs] */
-  bool dot, turned, pack_s, pack_v;
+  bool dot, turned, pack_s;
+  v_form v_form;
   int64_t row_block, column_block, k_block;
   int64_t chunk;                      /* columns of V packed at a time */
-  bool own_panels;                    /* every worker packs V for itself */
   int64_t shared_size;                /* numbers of scratch all workers share: packed V */
   int64_t own_size;                   /* and of each worker's own: a line of state, then */
   int64_t panels_at, s_at, turned_at; /* packed V, packed S, the result before it is turned */
@@ -72,7 +76,7 @@ static bool v_needs_packing(const plan *p) {
 
 static bool s_needs_packing(const plan *p) {
   if (p->s_rs != 1 && p->s_cs != 1) return true;
-  return p->columns >= 4 * TILE_COLUMNS && p->k * p->rows > 32 * 1024;
+  return p->columns >= 2 * TILE_COLUMNS && p->k * p->rows > 32 * 1024;
 }
 
 /* Costs in vector multiply-adds; the constants are what transposes were seen to take. */
@@ -115,38 +119,48 @@ static void plan_cut(plan *p) {
 static void plan_scratch(plan *p) {
   p->chunk = p->columns;
   p->panels_at = p->s_at = STATE;
-  if (p->pack_v) {
+  if (p->v_form == V_SHARED) {
     const int64_t fits = PANELS_BYTES / (int64_t)sizeof(real) / p->k;
     p->chunk = at_most(p->columns, at_least(fits / p->column_block, 1) * p->column_block);
     const int64_t size = round_up(p->chunk, TILE_COLUMNS) * p->k;
-    p->own_panels = size <= OWN_PANELS && p->chunk == p->columns;
-    if (p->own_panels) p->s_at += size;
-    else p->shared_size = round_up(size, STATE);
+    if (size <= OWN_PANELS && p->chunk == p->columns) {
+      p->v_form = V_OWN;
+      p->s_at += size;
+    } else {
+      p->shared_size = round_up(size, STATE);
+    }
   }
   p->turned_at = p->s_at;
-  if (p->pack_s) p->turned_at += p->row_block * p->k_block + VL;
+  if (p->pack_s)
+    p->turned_at += p->row_block * p->k_block + parts(p->row_block, TILE_ROWS) * VL;
   p->turned_at = round_up(p->turned_at, STATE);
   p->own_size = p->turned_at + (p->turned ? p->row_block * p->column_block : 0);
   p->own_size = p->own_size == STATE ? 0 : round_up(p->own_size, STATE);
 }
 
-static plan plan_make(const gemm_args *g) {
+/* The cheapest of three: as it stands, turned over, sums along k. */
+static plan plan_choose(const gemm_args *g) {
   plan p = {0}, other = {0};
   plan_orient(&p, g, false);
-  plan_orient(&other, g, true);
-  double cost = tile_cost(&p), other_cost = tile_cost(&other);
-  if (other_cost < cost) {
-    p = other;
-    cost = other_cost;
+  if (g->packed) {
+    p.v_form = V_GIVEN;
+    return p;
   }
-  p.dot = g->a_cs == 1 && g->b_rs == 1 && dot_cost(g) < cost;
+  plan_orient(&other, g, true);
+  const double cost = tile_cost(&p), other_cost = tile_cost(&other);
+  p.dot = g->a_cs == 1 && g->b_rs == 1 && dot_cost(g) < (other_cost < cost ? other_cost : cost);
+  if (!p.dot && other_cost < cost) p = other;
+  if (!p.dot && v_needs_packing(&p)) p.v_form = V_SHARED;
+  return p;
+}
+
+static plan plan_make(const gemm_args *g) {
+  plan p = plan_choose(g);
   if (p.dot) {
-    plan_orient(&p, g, false);
     plan_cut(&p);
     return p;
   }
   p.pack_s = s_needs_packing(&p);
-  p.pack_v = v_needs_packing(&p);
   p.k_block = p.k <= K_WHOLE && !p.pack_s ? p.k : parts(p.k, parts(p.k, K_BLOCK));
   plan_cut(&p);
   plan_scratch(&p);

@@ -13,7 +13,8 @@ typedef struct run {
   real *c;
   int64_t ldc;
   finish finish;
-  real *shared;              /* packed V of this chunk, unless workers have their own */
+  real *shared;              /* where V of this chunk is packed to, unless V_OWN or V_GIVEN */
+  const real *panels;        /* that, or what was given; NULL when V is read in place */
   real *own;                 /* own_size numbers for each worker */
   int64_t first;             /* the chunk's first column */
   int64_t columns;           /* and how many */
@@ -35,10 +36,16 @@ static void run_pack_panel(void *context, int64_t index, int worker) {
   pack_panel(r, r->shared, index);
 }
 
+/* V of the chunk, all workers together. */
+static void pack_chunk(run *r) {
+  parallel_for(parts(r->columns, TILE_COLUMNS), work_of(r->columns * r->plan->k * VL),
+               run_pack_panel, r);
+}
+
 /* The panels a worker reads; its own it packs when it comes here first. */
 static const real *panels_of(const run *r, real *own) {
   const plan *p = r->plan;
-  if (!p->own_panels) return r->shared;
+  if (p->v_form != V_OWN) return r->panels;
   real *panels = own + p->panels_at;
   if (own[0] == 0)
     for (int64_t i = 0; i < parts(r->columns, TILE_COLUMNS); i++) pack_panel(r, panels, i);
@@ -56,14 +63,37 @@ INLINE even even_split(int64_t rows) {
   return (even){ tiles, rows / tiles, rows % tiles };
 }
 
+/* Numbers from one packed tile of S to the next; what a pack writes over the end has room. */
+INLINE int64_t packed_tile(int64_t rows, int64_t k) { return rows * k + VL; }
+
+/* S whose rows lie together: step by step, so that memory is read in its order. */
+static void pack_s_steps(real *to, const real *from, int64_t stride, even split, int64_t k) {
+  const int64_t rows = split.tiles * split.size + split.larger;
+  for (int64_t p = 0; p < k; p++, from += stride) {
+    const real *row = from;
+    real *tile = to;
+    fetch_ahead(from, stride * (int)sizeof(real), rows * (int)sizeof(real));
+    for (int64_t i = 0; i < split.tiles; i++) {
+      const int64_t high = split.size + (i < split.larger);
+      copy_numbers(tile + p * high, row, high);
+      tile += packed_tile(high, k);
+      row += high;
+    }
+  }
+}
+
 static void pack_s_block(const plan *p, real *to, int64_t row, int64_t rows, int64_t at,
                          int64_t k) {
   const even split = even_split(rows);
   const real *from = p->s + row * p->s_rs + at * p->s_cs;
+  if (p->s_rs == 1) {
+    pack_s_steps(to, from, p->s_cs, split, k);
+    return;
+  }
   for (int64_t i = 0; i < split.tiles; i++) {
     const int64_t high = split.size + (i < split.larger);
     pack(to, high, from, p->s_rs, p->s_cs, high, k);
-    to += high * k;
+    to += packed_tile(high, k);
     from += high * p->s_rs;
   }
 }
@@ -87,7 +117,7 @@ static void strip_compute(const plan *p, const place *w, const even *split, tile
     const int64_t rows = split->size + (i < split->larger);
     if (p->pack_s) t.s_stride = rows;
     tile_kernels[rows - 1][form][width](&t);
-    t.s += rows * (p->pack_s ? w->k : p->s_rs);
+    t.s += p->pack_s ? packed_tile(rows, w->k) : rows * p->s_rs;
     t.c += rows * t.c_stride;
   }
 }
@@ -98,9 +128,9 @@ static void panel_compute(const run *r, const place *w, const even *split, int64
   const int64_t j = w->column + column;
   int64_t columns = at_most(w->columns - column, TILE_COLUMNS);
   tile t = {
-    .v = p->pack_v ? w->panels + j * p->k + w->at * TILE_COLUMNS
+    .v = w->panels ? w->panels + j * p->k + w->at * TILE_COLUMNS
                    : p->v + w->at * p->v_rs + r->first + j,
-    .v_stride = p->pack_v ? TILE_COLUMNS : p->v_rs,
+    .v_stride = w->panels ? TILE_COLUMNS : p->v_rs,
     .k = w->k,
     .c = w->c + column,
     .c_stride = w->c_stride,
@@ -158,7 +188,7 @@ static void run_block(void *context, int64_t index, int worker) {
     return;
   }
   real *own = r->own + worker * p->own_size, *turned = own + p->turned_at;
-  if (p->pack_v) w.panels = panels_of(r, own);
+  w.panels = panels_of(r, own);
   w.c = p->turned ? turned : r->c + w.row * r->ldc + column;
   w.c_stride = p->turned ? p->column_block : r->ldc;
   block_compute(r, &w, own + p->s_at);
@@ -169,9 +199,7 @@ static void run_block(void *context, int64_t index, int worker) {
 
 static void run_chunk(run *r) {
   const plan *p = r->plan;
-  if (p->pack_v && !p->own_panels)
-    parallel_for(parts(r->columns, TILE_COLUMNS), work_of(r->columns * p->k * VL), run_pack_panel,
-                 r);
+  if (p->v_form == V_SHARED) pack_chunk(r);
   parallel_for(parts(p->rows, p->row_block) * parts(r->columns, p->column_block),
                work_of(p->rows * r->columns * p->k), run_block, r);
 }
@@ -203,10 +231,22 @@ INLINE void product(const gemm_args *g) {
   run r = { .plan = &p, .c = g->c, .ldc = g->ldc, .shared = g->scratch,
             .finish = { g->bias, g->accumulate, g->activation == GEMM_RELU } };
   r.own = r.shared + p.shared_size;
-  if (p.own_panels)
+  r.panels = p.v_form == V_SHARED ? r.shared : p.v_form == V_GIVEN ? p.v : NULL;
+  if (p.v_form == V_OWN)
     for (int i = 0; i < cpu_threads(); i++) r.own[i * p.own_size] = 0;
   for (; r.first < p.columns; r.first += r.columns) {
     r.columns = at_most(p.columns - r.first, p.chunk ? p.chunk : p.columns);
     run_chunk(&r);
   }
+}
+
+INLINE size_t packed_bytes(const gemm_args *g) {
+  return (size_t)(round_up(g->n, TILE_COLUMNS) * g->k) * sizeof(real);
+}
+
+INLINE void pack_b(const gemm_args *g, real *to) {
+  plan p = {0};
+  plan_orient(&p, g, false);
+  run r = { .plan = &p, .shared = to, .columns = p.columns };
+  if (p.columns > 0 && p.k > 0) pack_chunk(&r);
 }

@@ -53,20 +53,33 @@ static gemm_args backward_product(const pl_operand *weight, int64_t n) {
                       .ldc = hidden };
 }
 
-/* The sizes, and scratch for the product that every step repeats, `more` bytes behind it. */
+static size_t whole_lines(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+/* The sizes, and scratch for the product that every step repeats, `more` bytes behind it. The
+** weight is packed once for all steps; few of them, or a row or two, would not pay for it. */
 static bool prepare(recurrent *l, const pl_operand *sequence, int64_t hidden, size_t more,
                     void **behind) {
   l->dtype = sequence->dtype;
   l->steps = sequence->sizes[0];
   l->n = sequence->sizes[1];
   l->hidden = hidden;
+  const bool f32 = l->dtype == PL_F32;
+  const gemm_args plain = l->product;
   gemm_args *g = &l->product;
-  g->scratch_bytes = l->dtype == PL_F32 ? LEVEL(gemm_f32_scratch)(g) : LEVEL(gemm_f64_scratch)(g);
-  size_t rounded = (g->scratch_bytes + 63) & ~(size_t)63;
-  char *scratch = rounded + more ? cpu_scratch(rounded + more) : NULL;
-  g->scratch = g->scratch_bytes ? scratch : NULL;
-  if (behind) *behind = scratch + rounded;
-  return scratch || !(rounded + more);
+  g->packed = l->steps > 3 && l->n > 2;
+  g->scratch_bytes = f32 ? LEVEL(gemm_f32_scratch)(g) : LEVEL(gemm_f64_scratch)(g);
+  size_t packed = !g->packed ? 0 : f32 ? LEVEL(gemm_f32_packed)(g) : LEVEL(gemm_f64_packed)(g);
+  size_t b_at = whole_lines(g->scratch_bytes), more_at = b_at + whole_lines(packed);
+  if (more_at + more == 0) return true;
+  char *scratch = cpu_scratch(more_at + more);
+  if (!scratch) return false;
+  if (g->scratch_bytes) g->scratch = scratch;
+  if (behind) *behind = scratch + more_at;
+  if (g->packed) {
+    g->b = scratch + b_at;
+    (f32 ? LEVEL(gemm_f32_pack) : LEVEL(gemm_f64_pack))(&plain, scratch + b_at);
+  }
+  return true;
 }
 
 typedef void (*pass)(recurrent *);

@@ -167,6 +167,19 @@ static inline v_f64 sqrt_f64(v_f64 x) {
 #endif
 }
 
+/* x where it lies between, else the nearer limit. NaN stays: the instructions answer their second
+** operand when either is one. */
+static inline v_f32 within_f32(v_f32 x, float low, float high) {
+  const v_f32 least = splat_f32(low), most = splat_f32(high);
+#if defined __AVX512F__
+  return (v_f32)_mm512_min_ps((__m512)most, _mm512_max_ps((__m512)least, (__m512)x));
+#elif defined __AVX2__
+  return (v_f32)_mm256_min_ps((__m256)most, _mm256_max_ps((__m256)least, (__m256)x));
+#else
+  return v_select(x > most, most, v_select(x < least, least, x));
+#endif
+}
+
 /* The mask of the first n lanes. */
 #define FIRST(T) \
   static inline m_##T first_lanes_##T(int64_t n) { \

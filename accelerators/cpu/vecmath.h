@@ -32,20 +32,21 @@ static inline v_f32 exp_reduced(v_f32 x, v_i32 *n) {
 static inline v_f32 power_of_2(v_i32 n) { return (v_f32)((n + 127) << 23); }
 
 static inline v_f32 exp_f32(v_f32 x) {
-  v_f32 clipped = v_select(x > 89.0f, S(89.0f), v_select(x < -104.0f, S(-104.0f), x));
   v_i32 n, half;
-  v_f32 y = exp_reduced(clipped, &n) + 1.0f;
+  v_f32 y = exp_reduced(within_f32(x, -104.0f, 89.0f), &n) + 1.0f;
   half = n >> 1;
-  y = y * power_of_2(half) * power_of_2(n - half);
-  return v_select(v_is_nan(x), x, y);
+  return y * power_of_2(half) * power_of_2(n - half);
+}
+
+/* exp(x) - 1, where 2^n and its neighbours are normal numbers. */
+static inline v_f32 expm1_within_f32(v_f32 x, float low, float high) {
+  v_i32 n;
+  v_f32 y = exp_reduced(within_f32(x, low, high), &n), scale = power_of_2(n);
+  return v_fma(y, scale, scale - 1.0f);
 }
 
 static inline v_f32 expm1_f32(v_f32 x) {
-  v_f32 clipped = v_select(x > 80.0f, S(80.0f), v_select(x < -20.0f, S(-20.0f), x));
-  v_i32 n;
-  v_f32 y = exp_reduced(clipped, &n), scale = power_of_2(n);
-  y = v_fma(y, scale, scale - 1.0f);
-  y = v_select(x > 80.0f, exp_f32(x), y);
+  v_f32 y = v_select(x > 80.0f, exp_f32(x), expm1_within_f32(x, -20.0f, 80.0f));
   return v_select(v_is_nan(x) | (x == 0.0f), x, y);
 }
 
@@ -73,17 +74,17 @@ static inline v_f32 log1p_f32(v_f32 x) {
   return v_select(v_is_nan(x) | (x == 0.0f), x, y);
 }
 
+/* With e = exp(2x) - 1, which keeps its digits near 0: e / (e + 2). */
 static inline v_f32 tanh_f32(v_f32 x) {
-  v_f32 a = v_select(x < 0.0f, -x, x), square = x * x;
-  v_f32 p = POLY(square, -0.333333309077f, 0.133332097939f, -0.0539472074368f, 0.0217029821741f,
-                 -0.00818270710087f, 0.00214756451492f);                     /* |x| <= 0.625 */
-  v_f32 small = v_fma(p * square, x, x);
-  v_f32 large = 1.0f - 2.0f / (exp_f32(2.0f * v_select(a > 10.0f, S(10.0f), a)) + 1.0f);
-  v_f32 y = v_select(a < 0.625f, small, v_select(x < 0.0f, -large, large));
-  return v_select(v_is_nan(x), x, y);
+  v_f32 e = expm1_within_f32(2.0f * x, -20.0f, 20.0f);
+  return v_select(x == 0.0f, x, e / (e + 2.0f));
 }
 
-static inline v_f32 sigmoid_f32(v_f32 x) { return 1.0f / (1.0f + exp_f32(-x)); }
+static inline v_f32 sigmoid_f32(v_f32 x) {
+  v_i32 n;
+  v_f32 y = exp_reduced(within_f32(-x, -87.0f, 88.0f), &n), scale = power_of_2(n);
+  return 1.0f / (v_fma(y, scale, scale) + 1.0f);
+}
 
 /* x P(x^2) up to 1, beyond it 1 - exp(-Q(|x|)). */
 static inline v_f32 erf_f32(v_f32 x) {

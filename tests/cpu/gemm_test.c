@@ -14,6 +14,10 @@
 #define DECLARE(level) \
   size_t gemm_f32_scratch_##level(const gemm_args *); \
   size_t gemm_f64_scratch_##level(const gemm_args *); \
+  size_t gemm_f32_packed_##level(const gemm_args *); \
+  size_t gemm_f64_packed_##level(const gemm_args *); \
+  void gemm_f32_pack_##level(const gemm_args *, void *); \
+  void gemm_f64_pack_##level(const gemm_args *, void *); \
   void gemm_f32_##level(const gemm_args *); \
   void gemm_f64_##level(const gemm_args *);
 DECLARE(baseline)
@@ -27,11 +31,15 @@ typedef struct product {
   bool f64;
   size_t (*scratch)(const gemm_args *);
   void (*run)(const gemm_args *);
+  size_t (*packed)(const gemm_args *);
+  void (*pack)(const gemm_args *, void *);
 } product;
 
 #define PRODUCTS(level) \
-  { #level " f32", false, gemm_f32_scratch_##level, gemm_f32_##level }, \
-  { #level " f64", true, gemm_f64_scratch_##level, gemm_f64_##level }
+  { #level " f32", false, gemm_f32_scratch_##level, gemm_f32_##level, gemm_f32_packed_##level, \
+    gemm_f32_pack_##level }, \
+  { #level " f64", true, gemm_f64_scratch_##level, gemm_f64_##level, gemm_f64_packed_##level, \
+    gemm_f64_pack_##level }
 
 static int failures, checks;
 
@@ -136,6 +144,19 @@ static void compare(const product *p, const gemm_args *g, const void *before) {
   }
 }
 
+/* The same product with B packed before. */
+static void check_packed(const product *p, const gemm_args *g, const void *before) {
+  gemm_args with = *g;
+  void *b = allocate(p->f64, (int64_t)(p->packed(g) / (p->f64 ? 8 : 4)) + 1);
+  p->pack(g, b);
+  with.b = b;
+  with.b_rs = with.b_cs = 0;
+  with.packed = true;
+  compute(p, &with);
+  compare(p, g, before);
+  free(b);
+}
+
 static void check(const product *p, int64_t m, int64_t k, int64_t n, layout a_as, layout b_as,
                   bool bias, gemm_activation activation) {
   matrix a = matrix_make(p->f64, m, k, a_as), b = matrix_make(p->f64, k, n, b_as);
@@ -161,6 +182,8 @@ static void check(const product *p, int64_t m, int64_t k, int64_t n, layout a_as
   g.c = again;
   compute(p, &g);
   if (memcmp(once, again, bytes) != 0) complain(p, &g, "two threads differ", 0, 0);
+  memcpy(again, before, bytes);
+  check_packed(p, &g, before);
   free(a.data), free(b.data), free(add.data), free(once), free(again);
   free(before);
 }
