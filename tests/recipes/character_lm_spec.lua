@@ -30,8 +30,8 @@ describe("recipes/character_lm.lua", function()
   it("measures what it has not read, and draws character after character", function()
     local path = os.tmpname()
     process.write(path, ("na"):rep(4500) .. ("bo"):rep(500))
-    local seen, result = support.observed("character_lm", ("%s --epochs 5 --quiet --prompt na --data %s")
-      :format(small, path), [[
+    local arguments = ("%s --epochs 5 --quiet --prompt na --data %s"):format(small, path)
+    local seen, result = support.observed("character_lm", arguments, [[
       function watch:on_training_run_end(trainer)
         local history, model = trainer.run_history, trainer.model
         seen.loss = history:get_latest_metric "eval_loss_epoch"
