@@ -84,6 +84,17 @@ INFER(scatter_add) {
   return PL_OK;
 }
 
+INFER(sort) {
+  int32_t wanted = INFER_ATTRS(sort).axis;
+  const pl_operand *x = c->in[0];
+  if (x->rank && infer_axis(wanted, x->rank) < 0)
+    return infer_axis_error(c, "axis", wanted, x->rank);
+  infer_like(&c->out[0], x);
+  infer_like(&c->out[1], x);
+  c->out[1].dtype = PL_I64;
+  return PL_OK;
+}
+
 INFER(embedding) {
   const pl_operand *weight = c->in[0], *index = c->in[1];
   pl_status s = check_index(c, 1);
@@ -178,6 +189,14 @@ GRAD(index_add) {
 GRAD(gather) {
   const pl_gather_attrs *at = r->attrs;
   D(0) = op3(scatter_add, rule_filled(&r->shapes[0], 0), dy, b, .axis = at->axis, .base = at->base);
+}
+
+/* Each element's gradient goes back to where it stood. */
+GRAD(sort) {
+  const pl_sort_attrs *at = r->attrs;
+  D(0) = r->shapes[0].rank == 0 ? dy
+       : op3(scatter_add, rule_filled(&r->shapes[0], 0), dy, r->y[1], .axis = at->axis,
+             .base = at->base);
 }
 
 GRAD(scatter_add) {

@@ -3,6 +3,7 @@
 -- end in both.
 
 local ffi = require "ffi"
+local check = require "perilune.check"
 local errors = require "perilune.errors"
 local suggest = require "perilune.suggest"
 
@@ -23,6 +24,23 @@ typedef int32_t pl_activation;
 --- Names of the dtypes, numbered as in the engine.
 attributes.dtypes = { bool = 0, u8 = 1, i32 = 2, i64 = 3, f16 = 4, bf16 = 5, f32 = 6, f64 = 7 }
 
+--- The same, by number.
+attributes.dtype_names = {}
+for name, number in pairs(attributes.dtypes) do attributes.dtype_names[number] = name end
+
+--- PyTorch's names of dtypes: pl.float32 is "f32".
+attributes.dtype_synonyms = {
+  uint8 = "u8", byte = "u8", int32 = "i32", int = "i32", int64 = "i64", long = "i64",
+  float16 = "f16", half = "f16", bfloat16 = "bf16", float32 = "f32", float = "f32",
+  float64 = "f64", double = "f64", bool = "bool",
+}
+
+--- A dtype by any of its names as the one used here, nil for what is none.
+function attributes.dtype_of(name)
+  if attributes.dtypes[name] then return name end
+  return attributes.dtype_synonyms[name]
+end
+
 local MAX_RANK = 8
 local enums = {
   pl_dtype = attributes.dtypes,
@@ -31,8 +49,8 @@ local enums = {
 }
 
 local function refuse(op, field, value, expected)
-  local got = type(value) == "string" and ("'%s'"):format(value) or tostring(value)
-  errors.raise("argument", ("%s: %s must be %s, got %s"):format(op, field.name, expected, got),
+  errors.raise("argument", ("%s: %s must be %s, got %s"):format(op, field.name, expected,
+    check.describe(value)),
     { op = op, argument = field.name })
 end
 
@@ -71,8 +89,13 @@ function setters.pl_real(at, op, field, value)
   at[field.name] = value
 end
 
+local function list_of(op, field, value, expected)
+  if check.is_tensor(value) then refuse(op, field, value, expected) end
+  return type(value) == "table" and value or { value }
+end
+
 function setters.pl_dims(at, op, field, value)
-  local list = type(value) == "table" and value or { value }
+  local list = list_of(op, field, value, "positions")
   if #list > MAX_RANK then refuse(op, field, value, "at most 8 positions") end
   local dims = at[field.name]
   dims.n = #list
@@ -80,7 +103,7 @@ function setters.pl_dims(at, op, field, value)
 end
 
 function setters.pl_sizes(at, op, field, value)
-  local list = type(value) == "table" and value or { value }
+  local list = list_of(op, field, value, "sizes")
   if #list > MAX_RANK then
     errors.raise("shape", ("%s: %d dimensions asked for, at most %d are possible"):format(op, #list,
       MAX_RANK), { op = op, argument = field.name })
@@ -95,6 +118,7 @@ end
 
 local function set_enum(at, op, field, value)
   local names = enums[field.type]
+  if field.type == "pl_dtype" then value = attributes.dtype_of(value) or value end
   local number = names[value]
   if not number then
     local known = suggest.keys(names)
@@ -153,6 +177,9 @@ local function parse_default(text)
   return tonumber(text) or text
 end
 
+-- What users of PyTorch and numpy call the axes of an op.
+local synonyms = { dim = { "axis", "axes" }, axis = { "axes" }, dims = { "axes" } }
+
 local function parse_fields(fields, defaults)
   local list, by_name = {}, {}
   for kind, name in fields:gmatch "([%w_]+)%s+([%w_]+)%s*;" do
@@ -161,6 +188,9 @@ local function parse_fields(fields, defaults)
   end
   for name, text in defaults:gmatch "([%w_]+)=(%S+)" do
     by_name[name].default = parse_default(text)
+  end
+  for other, names in pairs(synonyms) do
+    for _, name in ipairs(names) do by_name[other] = by_name[other] or by_name[name] end
   end
   return list, by_name
 end
@@ -173,7 +203,7 @@ end
 
 --- A table of named attributes rather than a list of positions or sizes.
 local function is_named(value, field)
-  if type(value) ~= "table" then return false end
+  if type(value) ~= "table" or check.is_tensor(value) then return false end
   if not field or not is_vector(field) then return true end
   return value[1] == nil and next(value) ~= nil
 end
@@ -188,7 +218,7 @@ local function set_named(at, op, by_name, fields, options, set)
         suggest.hint(tostring(name), known)), { op = op, argument = tostring(name) })
     end
     setters[field.type](at, op, field, value)
-    set[name] = true
+    set[field.name] = true
   end
 end
 
@@ -212,7 +242,7 @@ local function set_positional(at, op, fields, by_name, arguments, n)
       set_named(at, op, by_name, fields, value, set)
       i = i + 1
     elseif not field then
-      errors.raise("argument", ("%s: argument %s is too much"):format(op, tostring(value)),
+      errors.raise("argument", ("%s: argument %s is too much"):format(op, check.describe(value)),
         { op = op })
     else
       if is_vector(field) and type(value) == "number" then

@@ -1,7 +1,9 @@
 --- Option schemas: an options list says once, in order, what a constructor or a method takes.
--- An entry is { "name", default, type =, required =, choices =, min =, max =, doc = }; the type is
--- inferred from the default. Types: number integer boolean string function table list tensor
--- callable any, a class, or a list of these. nil is "not given", false switches an option off.
+-- An entry is { "name", default, type =, required =, choices =, min =, max =, named =, doc = }; the
+-- type is inferred from the default. Types: number integer boolean string function table list
+-- tensor callable any, a class, or a list of these. nil is "not given", false switches an option
+-- off. Options may be given by position, the required ones first, then the others in the list's
+-- order (those marked `named` never); a table of named ones may come last.
 -- A checked table has every default filled in and is remembered, so checking it again is free.
 
 local class = require "perilune.class"
@@ -19,9 +21,14 @@ local checked_for = setmetatable({}, { __mode = "k" })
 -- options list -> its normalised entries
 local normalised = setmetatable({}, { __mode = "k" })
 
-local function is_plain_table(value)
-  return type(value) == "table" and getmetatable(value) == nil
+--- Whether a value is data: a table without a metatable, or a list that only prints in its own
+-- way (t.shape).
+function check.is_plain_table(value)
+  if type(value) ~= "table" then return false end
+  local meta = getmetatable(value)
+  return meta == nil or type(meta) == "table" and rawget(meta, "is_list") == true
 end
+local is_plain_table = check.is_plain_table
 
 --- Whether a value is a tensor; does not load the engine to find out.
 function check.is_tensor(value)
@@ -196,10 +203,14 @@ function check.merged(c)
   return merged
 end
 
-local function required_entries(entries)
+-- The entries that may be given by position, in their order.
+local function positional_entries(entries)
   local list = {}
   for _, entry in ipairs(entries) do
     if entry.required then list[#list + 1] = entry end
+  end
+  for _, entry in ipairs(entries) do
+    if not entry.required and not entry.named then list[#list + 1] = entry end
   end
   return list
 end
@@ -213,47 +224,59 @@ local function takes_table(kind)
   return false
 end
 
---- Whether a sole table argument is the all-named form rather than the first required value:
--- always where that value is no table, else when it names an option.
-local function is_named_form(argument, entries, first)
-  if not is_plain_table(argument) then return false end
-  if next(argument) == nil and (not first or first.type ~= "list") then return true end
-  if not first or not takes_table(first.type) then return true end
+local function names_an_option(value, entries)
   for _, entry in ipairs(entries) do
-    if argument[entry.name] ~= nil then return true end
+    if value[entry.name] ~= nil then return true end
   end
   return false
 end
 
-local function call_form(label, required)
+--- Whether a last argument is the table of named options rather than the value of `entry`: always
+-- where that takes no table, else when it names an option. An only argument that is an empty table
+-- names none of them, unless a list is asked for.
+local function is_options_table(value, entries, entry, only)
+  if not is_plain_table(value) then return false end
+  if not entry or not takes_table(entry.type) then return true end
+  if next(value) == nil then return only and entry.type ~= "list" or not entry.required end
+  return names_an_option(value, entries)
+end
+
+local function call_form(label, entries)
   local names = {}
-  for i, entry in ipairs(required) do names[i] = entry.name end
+  for _, entry in ipairs(entries) do
+    if entry.required then names[#names + 1] = entry.name end
+  end
   names[#names + 1] = "{ option = value }"
   return ("%s(%s)"):format(label, table.concat(names, ", "))
 end
 
+local function take_options(label, given, options)
+  for key, option in pairs(options) do
+    if given[key] ~= nil then
+      errors.raise("argument", ("%s: '%s' is given twice, by position and by name")
+        :format(label, tostring(key)), { argument = key })
+    end
+    given[key] = option
+  end
+end
+
 --- Lay positional arguments and the options table out by name.
 local function by_name(label, entries, n, ...)
-  local required = required_entries(entries)
+  local positional = positional_entries(entries)
   local first = ...
   if n == 0 then return {} end
-  if n == 1 and is_named_form(first, entries, required[1]) then return first end
+  local required = positional[1] and positional[1].required and positional[1] or nil
+  if n == 1 and is_options_table(first, entries, required, true) then return first end
   local given, arguments = {}, { ... }
   for i = 1, n do
-    local value, entry = arguments[i], required[i]
-    if i == n and is_plain_table(value) and not (entry and takes_table(entry.type)) then
-      for key, option in pairs(value) do
-        if given[key] ~= nil then
-          errors.raise("argument", ("%s: '%s' is given twice, by position and by name")
-            :format(label, tostring(key)), { argument = key })
-        end
-        given[key] = option
-      end
+    local value, entry = arguments[i], positional[i]
+    if i == n and is_options_table(value, entries, entry, false) then
+      take_options(label, given, value)
     elseif entry then
       given[entry.name] = value
     elseif value ~= nil then
       errors.raise("argument", ("%s: argument %d is too much, got %s; the call is %s")
-        :format(label, i, check.describe(value), call_form(label, required)))
+        :format(label, i, check.describe(value), call_form(label, entries)))
     end
   end
   return given
@@ -276,7 +299,7 @@ local function refuse_unknown(label, entries, given)
   local name = unknown[1]
   if tonumber(name) then
     errors.raise("argument", ("%s: the options table has a value without a name at %s; the call"
-      .. " is %s"):format(label, name, call_form(label, required_entries(entries))))
+      .. " is %s"):format(label, name, call_form(label, entries)))
   end
   local hint = suggest.hint(name, known)
   if hint == "" then hint = "; it takes " .. names_text(known) end

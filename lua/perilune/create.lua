@@ -2,6 +2,7 @@
 -- list; a trailing table holds { dtype =, device =, requires_grad = }.
 
 local ffi = require "ffi"
+local attributes = require "perilune.attributes"
 local check = require "perilune.check"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
@@ -18,6 +19,13 @@ local OPTIONS = {
   { "device", type = "string", doc = "where it lives" },
   { "requires_grad", false, doc = "collect gradients in it" },
 }
+
+-- Checked options; a dtype under any of its names becomes the one used here.
+local function options_of(name, ...)
+  local options = check.call(OPTIONS, name, ...)
+  if options.dtype then options.dtype = tensor.check_dtype(options.dtype, name) end
+  return options
+end
 
 local function finish(t, options)
   if options.device and options.device ~= t.device then t = t:to(options.device) end
@@ -53,7 +61,7 @@ local function sizes_and_options(name, ...)
         tostring(size)), { op = name })
     end
   end
-  return sizes, check.call(OPTIONS, name, options)
+  return sizes, options_of(name, options)
 end
 
 -- ---- constant ----
@@ -61,7 +69,6 @@ end
 local function filled(name, value, ...)
   local sizes, options = sizes_and_options(name, ...)
   local dtype = options.dtype or "f32"
-  tensor.dtype_number(dtype, name)
   return finish(ops.functions.full(value, { sizes = sizes, dtype = dtype }), options)
 end
 
@@ -79,7 +86,7 @@ local function make(sizes, dtype, name)
     errors.raise("shape", ("%s: %d dimensions, at most 8 are possible"):format(name, #sizes))
   end
   for i = 1, #sizes do shape_out[i - 1] = sizes[i] end
-  local status = C.pl_tensor_empty(state.device, tensor.dtype_number(dtype, name), #sizes,
+  local status = C.pl_tensor_empty(state.device, attributes.dtypes[dtype], #sizes,
     shape_out, handle_out)
   if status ~= 0 then ops.fail(status) end
   return tensor.wrap(handle_out[0])
@@ -102,6 +109,9 @@ end
 function create.empty_like(t, options)
   return create.empty(t.shape, options or { dtype = t.dtype })
 end
+
+function create.rand_like(t) return create.rand(t.shape, { dtype = t.dtype }):to(t.device) end
+function create.randn_like(t) return create.randn(t.shape, { dtype = t.dtype }):to(t.device) end
 
 function create.full_like(t, value) return create.full(t.shape, value, { dtype = t.dtype }) end
 
@@ -126,7 +136,7 @@ local function pour(data, sizes, axis, cells, at)
     if type(data) == "boolean" then data = data and 1 or 0 end
     if type(data) ~= "number" and not is_cdata_number(data) then
       errors.raise("argument", ("tensor: elements must be numbers, got %s (dimensions must be"
-        .. " regular)"):format(is_list(data) and "a table" or tostring(data)))
+        .. " regular)"):format(check.describe(data)))
     end
     cells[at] = data
     return at + 1
@@ -143,7 +153,7 @@ end
 -- @param data the values
 -- @param options { dtype = "f32" (bool for booleans), device =, requires_grad = }
 function create.tensor(data, options)
-  options = check.call(OPTIONS, "tensor", options or {})
+  options = options_of("tensor", options)
   if tensor.is_tensor(data) then
     return finish(data:detach():clone():to(options.dtype or data.dtype), options)
   end
@@ -181,8 +191,11 @@ function create.rand(...) return drawn("rand", ...) end
 --- Normal with mean 0 and deviation 1.
 function create.randn(...) return drawn("randn", ...) end
 
---- i64, uniform in low..high, both included: pl.randint(1, 6, { 10 }).
-function create.randint(low, high, sizes) return ops.functions.randint(low, high, sizes) end
+--- i64, uniform in low..high, both included: pl.randint(1, 6, { 10 }), pl.randint(6, { 10 }).
+function create.randint(low, high, sizes)
+  if is_list(high) then low, high, sizes = 1, low, high end
+  return ops.functions.randint(low, high, sizes)
+end
 
 --- A permutation of 1..n, i64. LuaJIT makes no larger array than its limit.
 function create.randperm(n)
@@ -211,7 +224,7 @@ function create.arange(first, last, step, options)
   if is_list(step) then step, options = 1, step end
   if last == nil then first, last = 1, first end
   step = step or 1
-  options = check.call(OPTIONS, "arange", options or {})
+  options = options_of("arange", options)
   for _, number in ipairs { first, last, step } do
     if type(number) ~= "number" then
       errors.raise("argument", "arange: the bounds must be numbers")
@@ -220,36 +233,62 @@ function create.arange(first, last, step, options)
   if step == 0 then errors.raise("argument", "arange: the step must not be 0") end
   local length = math.max(0, math.floor((last - first) / step + 1e-9) + 1)
   local dtype = options.dtype or (is_whole(first, last, step) and "i64" or "f32")
-  tensor.dtype_number(dtype, "arange")
   return finish(ops.functions.arange(first, step, length, { dtype = dtype }), options)
 end
 
 --- n numbers from first to last, both included.
 function create.linspace(first, last, n, options)
   check.value("linspace", "n", n, { type = "integer", min = 1 })
-  options = check.call(OPTIONS, "linspace", options or {})
+  options = options_of("linspace", options)
   local step = n > 1 and (last - first) / (n - 1) or 0
   return finish(ops.functions.arange(first, step, n, { dtype = options.dtype or "f32" }), options)
 end
 
---- The identity matrix.
-function create.eye(n, options)
+--- The identity matrix, or n rows of m columns with ones on the diagonal.
+function create.eye(n, m, options)
+  if is_list(m) then m, options = n, m end
   check.value("eye", "n", n, { type = "integer", min = 0 })
-  options = check.call(OPTIONS, "eye", options or {})
-  local row, column = create.arange(1, n):unsqueeze(1), create.arange(1, n):unsqueeze(2)
+  check.value("eye", "m", m or n, { type = "integer", min = 0 })
+  options = options_of("eye", options)
+  local row, column = create.arange(1, m or n):unsqueeze(1), create.arange(1, n):unsqueeze(2)
   return finish(row:eq(column):cast(options.dtype or "f32"), options)
 end
 
 -- ---- joining ----
 
---- Tensors joined along an axis that they have.
-function create.cat(list, axis) return ops.functions.cat(list, axis or 1) end
+local function check_list(name, list)
+  if is_list(list) then return end
+  errors.raise("argument", ("%s: the tensors come in a list, pl.%s({ a, b }, 1), got %s"):format(
+    name, name, check.describe(list)), { op = name })
+end
+
+--- Tensors joined along an axis that they have: pl.cat({ a, b }, 2), pl.cat({ a, b }, { dim = 2 }).
+function create.cat(list, axis)
+  check_list("cat", list)
+  return ops.functions.cat(list, axis or 1)
+end
+create.concat = create.cat
 
 --- Tensors joined along a new axis.
 function create.stack(list, axis)
+  check_list("stack", list)
   local wide = {}
   for i, t in ipairs(list) do wide[i] = t:unsqueeze(axis or 1) end
-  return ops.functions.cat(wide, axis or 1)
+  return create.cat(wide, axis)
+end
+
+--- Tensors on top of each other, along dimension 1; vectors are rows.
+function create.vstack(list)
+  check_list("vstack", list)
+  local rows = {}
+  for i, t in ipairs(list) do rows[i] = t:dim() < 2 and t:reshape(1, -1) or t end
+  return create.cat(rows, 1)
+end
+
+--- Tensors beside each other, along dimension 2; vectors end to end.
+function create.hstack(list)
+  check_list("hstack", list)
+  return create.cat(list, list[1] and list[1]:dim() < 2 and 1 or 2)
 end
 
 return create

@@ -1,7 +1,9 @@
 --- Perilune: train neural networks from Lua. `local pl = require "perilune"`.
--- Submodules (pl.nn, pl.optim, pl.data, pl.Trainer, ...) load when first read; reading a name that
+-- Submodules (pl.nn, pl.optim, pl.data, pl.Trainer, ...) load when first read; methods of tensors
+-- are functions too, pl.matmul(a, b), and pl.float32 and its like name dtypes; reading a name that
 -- does not exist is an error with "did you mean".
 
+local attributes = require "perilune.attributes"
 local errors = require "perilune.errors"
 local suggest = require "perilune.suggest"
 local engine = require "perilune.engine"
@@ -65,7 +67,13 @@ local function index(_, name)
     rawset(pl, name, value)
     return value
   end
-  local names = suggest.keys(pl)
+  local found = attributes.dtype_synonyms[name] or tensor.method(name)
+  if found then
+    rawset(pl, name, found)
+    return found
+  end
+  local names = tensor.names()
+  for known in pairs(pl) do names[#names + 1] = known end
   for known in pairs(modules) do names[#names + 1] = known end
   errors.raise("argument", ("pl has no '%s'%s"):format(tostring(name),
     suggest.hint(tostring(name), names)), { argument = tostring(name) })

@@ -4,6 +4,7 @@
 -- The functions are generated as source, one straight path per op: LuaJIT compiles them whole.
 
 local ffi = require "ffi"
+local check = require "perilune.check"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local attributes = require "perilune.attributes"
@@ -204,7 +205,7 @@ local function not_a_tensor(value, name, argument, optional)
   if type(value) == "cdata" and tonumber(value) then
     return not_a_tensor(tonumber(value), name, argument, optional)
   end
-  local got = value == nil and "nothing" or type(value) == "table" and "a table" or tostring(value)
+  local got = value == nil and "nothing" or check.describe(value)
   errors.raise("argument", ("%s: %s must be a tensor or a number, got %s"):format(name, argument,
     got), { op = name, argument = argument })
 end
@@ -322,7 +323,8 @@ local function in_place_source(row)
 end
 
 local function too_many(row, value)
-  errors.raise("argument", ("%s takes no attributes, got %s"):format(row.name, tostring(value)),
+  errors.raise("argument", ("%s takes no attributes, got %s"):format(row.name,
+    check.describe(value)),
     { op = row.name })
 end
 
@@ -364,6 +366,10 @@ local function reserve(n)
 end
 
 local function add_list(row, input, list, n)
+  if type(list) ~= "table" or getmetatable(list) == Tensor then
+    errors.raise("argument", ("%s: %s must be a list of tensors, { a, b }, got %s"):format(row.name,
+      input.name, check.describe(list)), { op = row.name, argument = input.name })
+  end
   for k = 1, #list do
     local t = list[k]
     reserve(n + 1)

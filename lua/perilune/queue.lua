@@ -3,6 +3,7 @@
 -- that no call returns before its launches have run.
 
 local ffi = require "ffi"
+local attributes = require "perilune.attributes"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local suggest = require "perilune.suggest"
@@ -16,13 +17,12 @@ local kinds = {}
 
 -- ---- what a kernel is given ----
 
-local pointers, dtype_names = {}, {}
+local pointers = {}
 
 -- Filled at the first launch: the op table is not there yet when this file loads.
-local function learn_dtypes()
+local function learn_pointers()
   local tensor = require "perilune.tensor"
-  for name, number in pairs(require("perilune.attributes").dtypes) do
-    dtype_names[number] = name
+  for name, number in pairs(attributes.dtypes) do
     pointers[number] = ffi.typeof(tensor.c_types[name] .. " *")
   end
 end
@@ -31,7 +31,7 @@ local function operand_of(o)
   if o.data == nil then return nil end
   local sizes = {}
   for i = 1, o.rank do sizes[i] = tonumber(o.sizes[i - 1]) end
-  return { data = ffi.cast(pointers[o.dtype], o.data), dtype = dtype_names[o.dtype],
+  return { data = ffi.cast(pointers[o.dtype], o.data), dtype = attributes.dtype_names[o.dtype],
     count = tonumber(o.count), sizes = sizes }
 end
 
@@ -69,7 +69,7 @@ end
 --- Run the launch that was taken.
 -- @return the status of its end
 local function run(launch)
-  if not dtype_names[0] then learn_dtypes() end
+  if not pointers[0] then learn_pointers() end
   local row = require("perilune.ops").list[launch.op + 1]
   local device = engine.device_name(launch.device)
   local kernel = kinds[device:match "^[^:]*"][row.name]

@@ -80,8 +80,7 @@ function safetensors.save(path, tensors, metadata)
   check(C.pl_safetensors_write(path, safetensors.arguments(tensors, metadata)))
 end
 
-local dtype_names = {}
-for name, number in pairs(attributes.dtypes) do dtype_names[number] = name end
+local dtype_names = attributes.dtype_names
 
 local function read_entry(file, entries, i)
   local entry, shape = entries[i], {}

@@ -8,6 +8,8 @@ local errors = require "perilune.errors"
 local ops = require "perilune.ops"
 local suggest = require "perilune.suggest"
 local attributes = require "perilune.attributes"
+local keys = require "perilune.tensor.keys"
+local sizes = require "perilune.tensor.sizes"
 
 local C, state = engine.C, engine.context
 local type, getmetatable, rawset = type, getmetatable, rawset
@@ -60,27 +62,28 @@ local function describe(t)
   return info
 end
 
-local dtype_names = {}
-for name, number in pairs(attributes.dtypes) do dtype_names[number] = name end
-
---- The number of a dtype's name; errors name the caller.
-function tensor.dtype_number(name, caller)
-  local number = attributes.dtypes[name]
-  if number then return number end
-  errors.raise("dtype", ("%s: unknown dtype '%s'%s"):format(caller, tostring(name),
-    suggest.hint(tostring(name), suggest.keys(attributes.dtypes))), { argument = "dtype" })
+--- A dtype by any of its names as the one used here; errors name the caller.
+function tensor.check_dtype(name, caller)
+  local dtype = attributes.dtype_of(name)
+  if dtype then return dtype end
+  errors.raise("dtype", ("%s: unknown dtype '%s'; there are %s"):format(caller, tostring(name),
+    table.concat(attributes.dtype_names, ", ", 0)), { argument = "dtype" })
 end
 
 -- ---- properties ----
 
---- The sizes as a plain list.
+--- The sizes as a list; a.shape == b.shape compares them.
 function properties.shape(t)
-  local d, shape = describe(t), {}
+  local d, shape = describe(t), setmetatable({}, sizes)
   for i = 1, d.rank do shape[i] = tonumber(d.sizes[i - 1]) end
   return shape
 end
 
-function properties.dtype(t) return dtype_names[describe(t).dtype] end
+--- A matrix transposed.
+function properties.T(t) return methods.t(t) end
+
+function properties.ndim(t) return describe(t).rank end
+function properties.dtype(t) return attributes.dtype_names[describe(t).dtype] end
 function properties.device(t) return engine.device_name(describe(t).device) end
 function properties.requires_grad(t) return describe(t).requires_grad ~= 0 end
 function properties.is_leaf(t) return describe(t).is_leaf ~= 0 end
@@ -168,7 +171,8 @@ function methods.item(t)
 end
 
 --- The elements as a flat C array and the sizes; halves come as f32.
-local function read(t, name)
+-- @return cells, sizes, dtype
+function tensor.read(t, name)
   local dtype = properties.dtype(t)
   if dtype == "f16" or dtype == "bf16" then
     t, dtype = t:cast "f32", "f32"
@@ -195,9 +199,10 @@ end
 
 --- The elements as nested Lua tables; a number for a scalar.
 function methods.totable(t)
-  local cells, shape, dtype = read(t, "totable")
+  local cells, shape, dtype = tensor.read(t, "totable")
   return (nest(cells, shape, dtype, 1, 0))
 end
+methods.tolist = methods.totable
 
 -- ---- life ----
 
@@ -273,19 +278,6 @@ function methods.copy_(t, source) return assign(t, source, "copy_") end
 function methods.fill_(t, value) return assign(t, value, "fill_") end
 function methods.zero_(t) return assign(t, 0, "zero_") end
 
---- Uniform numbers in [low, high).
-function methods.uniform_(t, low, high)
-  low, high = low or 0, high or 1
-  local drawn = ops.functions.rand(properties.shape(t), { dtype = properties.dtype(t) })
-  return assign(t, drawn * (high - low) + low, "uniform_")
-end
-
---- Normal numbers.
-function methods.normal_(t, mean, std)
-  local drawn = ops.functions.randn(properties.shape(t), { dtype = properties.dtype(t) })
-  return assign(t, drawn * (std or 1) + (mean or 0), "normal_")
-end
-
 -- ---- dtype and device ----
 
 local function to_device(t, device)
@@ -300,22 +292,30 @@ function methods.to(t, target)
     dtype, device = target.dtype, target.device
   elseif is_tensor(target) then
     dtype, device = target.dtype, target.device
-  elseif attributes.dtypes[target] then
+  elseif attributes.dtype_of(target) then
     dtype = target
   else
     device = target
   end
-  if dtype then tensor.dtype_number(dtype, "to") end
+  if dtype then dtype = tensor.check_dtype(dtype, "to") end
   if device and device ~= t.device then t = to_device(t, device) end
   if dtype and dtype ~= t.dtype then t = t:cast(dtype) end
   return t
 end
 
-function methods.float(t) return methods.to(t, "f32") end
-function methods.double(t) return methods.to(t, "f64") end
-function methods.long(t) return methods.to(t, "i64") end
+for name, dtype in pairs {
+  float = "f32", double = "f64", half = "f16", bfloat16 = "bf16", long = "i64", int = "i32",
+  byte = "u8",
+} do
+  methods[name] = function(t) return methods.to(t, dtype) end
+end
+
 function methods.bool(t) return t:ne(0) end
+function methods.type_as(t, other) return methods.to(t, other.dtype) end
 function methods.cpu(t) return methods.to(t, "cpu") end
+
+--- The tensor on a CUDA device, the first if not given.
+function methods.cuda(t, index) return methods.to(t, "cuda:" .. (index or 0)) end
 
 -- ---- shorthands of ops ----
 
@@ -329,14 +329,11 @@ function methods.t(t)
   return t:transpose(1, 2)
 end
 
-methods.view = function(t, ...) return t:reshape(...) end
-function methods.std(t, ...) return t:var(...):sqrt() end
-function methods.norm(t) return t:square():sum():sqrt() end
-function methods.masked_fill(t, mask, value) return mask:where(value, t) end
+methods.clip = function(t, ...) return t:clamp(...) end
 
---- Elements of t where mask is true, other's elsewhere: mask:where(t, other) from t's side.
-function methods.expand_as(t, other) return t:expand(properties.shape(other)) end
-function methods.view_as(t, other) return t:reshape(properties.shape(other)) end
+for _, part in ipairs { "shaping", "mathematics", "picking", "sampling" } do
+  for name, method in pairs(require("perilune.tensor." .. part)) do methods[name] = method end
+end
 
 -- ---- gradients ----
 
@@ -353,37 +350,10 @@ function methods.backward(t, gradient, options)
   end
 end
 
--- ---- indexing ----
+-- ---- names ----
 
-local function range_of(part, size)
-  local first, last = part[1] or 1, part[2] or size
-  if first < 0 then first = first + size + 1 end
-  if last < 0 then last = last + size + 1 end
-  return first, last - first + 1, part[3]
-end
-
---- The view that t[key] names: an integer, or a list of integers (which select), ranges
--- { first, last, step } (inclusive), {} for all, and index tensors.
-local function view_of(t, key)
-  if type(key) == "number" then return t:select(1, key) end
-  if is_tensor(key) then return t:index_select(key, 1) end
-  local view, axis = t, 1
-  for _, part in ipairs(key) do
-    if type(part) == "number" then
-      view = view:select(axis, part)
-    elseif is_tensor(part) then
-      view, axis = view:index_select(part, axis), axis + 1
-    elseif #part == 0 then
-      axis = axis + 1
-    else
-      local first, length, step = range_of(part, view:size(axis))
-      view, axis = view:narrow(axis, first, length, step or 1), axis + 1
-    end
-  end
-  return view
-end
-
-local function known_names()
+--- The names that t.name may have.
+function tensor.names()
   local names = suggest.keys(methods)
   for name in pairs(properties) do names[#names + 1] = name end
   for name, row in pairs(ops.by_name) do
@@ -400,24 +370,31 @@ local function op_method(name)
   return f
 end
 
+--- A method by its name, to be called as a function; nil where there is none.
+function tensor.method(name)
+  return methods[name] or type(name) == "string" and op_method(name) or nil
+end
+
 function Tensor.__index(t, key)
   local method = methods[key]
   if method then return method end
   local property = properties[key]
   if property then return property(t) end
-  if type(key) ~= "string" then return view_of(t, key) end
+  if type(key) ~= "string" then return keys.get(t, key) end
   method = op_method(key)
   if method then return method end
   if key:sub(1, 1) == "_" then return nil end
-  errors.raise("argument", ("tensors have no '%s'%s"):format(key, suggest.hint(key, known_names())),
-    { argument = key })
+  errors.raise("argument", ("tensors have no '%s'%s"):format(key,
+    suggest.hint(key, tensor.names())), { argument = key })
 end
+
+local function set(view, value) assign(view, value, "assignment") end
 
 function Tensor.__newindex(t, key, value)
   local setter = setters[key]
   if setter then return setter(t, value) end
   if type(key) ~= "string" then
-    assign(view_of(t, key), value, "assignment")
+    keys.set(t, key, value, set)
   elseif key:sub(1, 1) == "_" then
     rawset(t, key, value)
   else
@@ -435,8 +412,14 @@ function Tensor.__mul(a, b) return f.mul(a, b) end
 function Tensor.__div(a, b) return f.div(a, b) end
 function Tensor.__pow(a, b) return f.pow(a, b) end
 function Tensor.__unm(a) return f.neg(a) end
+function Tensor.__mod(a, b) return methods.remainder(a, b) end
 
-function Tensor.__tostring(t) return require("perilune.tensor_text")(t, read) end
+local function refuse_order()
+  errors.raise("argument", "tensors are compared by methods: a:lt(b), a:le(b), a:gt(b), a:ge(b)")
+end
+Tensor.__lt, Tensor.__le = refuse_order, refuse_order
+
+function Tensor.__tostring(t) return require("perilune.tensor_text")(t, tensor.read) end
 
 function Tensor.__concat(a, b) return tostring(a) .. tostring(b) end
 

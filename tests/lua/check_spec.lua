@@ -10,6 +10,7 @@ Linear.options = {
   { "mode", "fan_in", choices = { "fan_in", "fan_out" } },
   { "rate", 0.5, min = 0, max = 1 },
   { "extra", type = "table" },
+  { "field", "lr", named = true },
 }
 function Linear:init(o) self.o = o end
 
@@ -67,8 +68,20 @@ describe("check", function()
     assert.has_error(function() Linear(false, 1) end)
   end)
 
+  it("takes the others by position after those, in the list's order", function()
+    assert.are.same(Linear(784, 128, { bias = false }).o, Linear(784, 128, false).o)
+    assert.are.equal("fan_out", Linear(784, 128, nil, "fan_out").o.mode)
+    assert.are.equal(0.25, Linear(784, 128, true, { rate = 0.25 }).o.rate)
+    assert.are.same({ 1 }, Linear(784, 128, true, "fan_in", 0.5, { 1 }).o.extra)
+    assert.is_true(Linear(784, 128, true, "fan_in", 0.5, { extra = {} }).o.extra[1] == nil)
+    assert.are.equal("Linear: 'bias' must be a boolean, got 7", message(Linear, 784, 128, 7))
+    assert.truthy(message(Linear, 784, 128, false, { bias = true }):find("given twice", 1, true))
+  end)
+
   it("refuses too many positions and double ones", function()
-    assert.truthy(message(Linear, 1, 2, true):find("argument 3 is too much, got true", 1, true))
+    assert.truthy(message(Linear, 1, 2, true, "fan_in", 1, {}, "lr")
+      :find("argument 7 is too much, got 'lr'; the call is Linear(in_features, out_features,"
+        .. " { option = value })", 1, true))
     assert.truthy(message(Linear, 1, 2, { in_features = 4 }):find("given twice", 1, true))
     assert.truthy(message(Linear, { 1, 2 }):find("value without a name at 1", 1, true))
   end)
@@ -78,6 +91,7 @@ describe("check", function()
     assert.are.same({ 1, 2 }, check.call(schema, "SGD", { 1, 2 }).params)
     assert.are.equal(0.5, check.call(schema, "SGD", { 1 }, { lr = 0.5 }).lr)
     assert.are.same({ 1 }, check.call(schema, "SGD", { params = { 1 } }).params)
+    assert.are.equal(0.5, check.call(schema, "SGD", { 1 }, 0.5).lr)
   end)
 
   it("returns an already checked table as it is", function()
@@ -95,11 +109,11 @@ describe("check", function()
     Sub.options = { { "groups", 1, doc = "how many" }, { "bias", false } }
     local names = {}
     for i, entry in ipairs(check.merged(Sub)) do names[i] = entry.name end
-    assert.are.same({ "in_features", "out_features", "bias", "mode", "rate", "extra", "groups" },
-      names)
+    assert.are.same({ "in_features", "out_features", "bias", "mode", "rate", "extra", "field",
+      "groups" }, names)
     assert.is_false(check.merged(Sub)[3].default)
-    assert.are.equal("number", check.merged(Sub)[7].type)
-    assert.are.equal("how many", check.merged(Sub)[7].doc)
+    assert.are.equal("number", check.merged(Sub)[8].type)
+    assert.are.equal("how many", check.merged(Sub)[8].doc)
   end)
 
   it("accepts classes and lists of types", function()

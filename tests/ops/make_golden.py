@@ -119,6 +119,12 @@ def indexing():
          "padding = 3")
 
 
+def sorting():
+    x = real(3, 5)
+    case("sort", lambda x: x.sort()[0], [x])
+    case("sort", lambda x: x.sort(0, descending=True)[0], [x], "axis = 1, descending = true")
+
+
 def losses():
     target = torch.tensor([1, 3, 2, 3])
     for reduction in "mean", "sum", "none":
@@ -343,6 +349,8 @@ products()
 indexing()
 losses()
 images()
+with torch.random.fork_rng():     # what follows keeps its numbers
+    sorting()
 for later in halves, soft_targets, padded:    # they leave the numbers of all others as they are
     with torch.random.fork_rng():
         later()

@@ -92,10 +92,10 @@ local function reduce(low, high, empty, options)
   return cases
 end
 
-local function along(extra)
+local function along(extra, options)
   local cases = {
-    { { x{ 2, 3 } }, { axis = 2 } }, { { x{ 2, 3 } }, { axis = 1 } },
-    { { x{ 3, 2, 4 } }, { axis = -2 } }, { { x{ 7 } }, { axis = -1 } },
+    { { x{ 2, 3 } }, { axis = 2 }, options }, { { x{ 2, 3 } }, { axis = 1 }, options },
+    { { x{ 3, 2, 4 } }, { axis = -2 }, options }, { { x{ 7 } }, { axis = -1 }, options },
     { { x{ 0, 3 } }, { axis = 2 } }, { { x{ 3, 41 } }, { axis = 2 }, { grad = false } },
     { { x{ 41, 3 } }, { axis = 1 }, { grad = false } },
     { { x{ 2, 3 } }, { axis = 3 }, { wrong = true } },
@@ -244,6 +244,10 @@ local samples = {
   argmax = arg(), argmin = arg(),
   cumsum = along{ { { x{} }, { axis = 1 } } }, softmax = along{ { { x{ 2, 3 } } }, { { x{} } } },
   log_softmax = along{ { { x{ 2, 3 } } }, { { x{} } } },
+  sort = along({ { { x{} } }, { { few{ 4, 40 } }, { axis = 2 }, { grad = false } },
+    { { x{ 2, 0 } } }, { { few{ 40, 3 } }, { axis = 1, descending = true }, { grad = false } },
+    { { x{ 3, 300 } }, { axis = 2, descending = true }, { grad = false, floats = true } } },
+    { ties = false }),
   flip = { { { x{ 2, 3 } } }, { { x{ 2, 3, 4 } }, { axes = { 1, -1 } } }, { { x{} } },
     { { x{ 0, 2 } } },
     { { x{ 2, 3 } }, { axes = { 3 } }, { wrong = true } } },

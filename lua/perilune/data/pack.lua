@@ -6,6 +6,7 @@
 
 local ffi = require "ffi"
 local util = require "jit.util"
+local check = require "perilune.check"
 local class = require "perilune.class"
 local errors = require "perilune.errors"
 local ops = require "perilune.ops"
@@ -193,7 +194,7 @@ function Writer:tensor(t, path)
 end
 
 function Writer:table(t, path)
-  local meta = getmetatable(t)
+  local meta = not check.is_plain_table(t) and getmetatable(t) or nil
   if meta ~= nil and (type(meta) ~= "table" or self.data_only) then
     refuse(self, path, t, "an object of its own kind")
   end

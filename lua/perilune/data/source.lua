@@ -24,8 +24,7 @@ local out_rows = ffi.new "pl_rows *[1]"
 local info = ffi.new "pl_rows_info"
 local out_pointer = ffi.new "void *[1]"
 
-local dtype_names = {}
-for name, number in pairs(attributes.dtypes) do dtype_names[number] = name end
+local dtype_names = attributes.dtype_names
 
 local function take(status)
   engine.check(status)

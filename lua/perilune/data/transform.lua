@@ -20,8 +20,7 @@ local kinds = {
   horizontal_flip = C.PL_STEP_FLIP, random_erasing = C.PL_STEP_ERASE, resize = C.PL_STEP_RESIZE,
 }
 
-local dtype_names = {}
-for name, number in pairs(attributes.dtypes) do dtype_names[number] = name end
+local dtype_names = attributes.dtype_names
 
 --- Make a transform of steps.
 -- @param steps list of { name =, fields = which values of a sample, and the fields of pl_step:

@@ -1,8 +1,10 @@
 --- pl.nn.functional: layers and losses as functions. Plain activations are the tensor's methods,
 -- the others are called as mish(x) or hardtanh(x, { min_val = -2 }); losses are called as
--- loss(input, target, { option = value }), options as PyTorch names them.
+-- loss(input, target, { option = value }), options as PyTorch names and orders them.
 
 local check = require "perilune.check"
+local errors = require "perilune.errors"
+local suggest = require "perilune.suggest"
 
 local functional = {}
 
@@ -15,13 +17,13 @@ end
 
 for name, activation in pairs(require "perilune.nn.activation_functions") do
   local options, compute = activation.options, activation.compute
-  functional[name] = function(x, o) return compute(x, check.call(options, name, o)) end
+  functional[name] = function(x, ...) return compute(x, check.call(options, name, ...)) end
 end
 
 for name, loss in pairs(require "perilune.nn.loss_functions") do
   local options, compute = loss.options, loss.compute
-  functional[name] = function(input, target, o)
-    return compute(input, target, check.call(options, name, o))
+  functional[name] = function(input, target, ...)
+    return compute(input, target, check.call(options, name, ...))
   end
 end
 
@@ -33,8 +35,8 @@ end
 local dropout_options = { { "p", 0.5, min = 0, max = 1 }, { "training", true } }
 
 --- Zero elements with probability p and scale the others.
-function functional.dropout(x, options)
-  local o = check.call(dropout_options, "dropout", options)
+function functional.dropout(x, ...)
+  local o = check.call(dropout_options, "dropout", ...)
   if not o.training or o.p == 0 then return x end
   return x:dropout(o.p)
 end
@@ -49,4 +51,7 @@ function functional.one_hot(positions, classes)
   return positions:one_hot(classes)
 end
 
-return functional
+return setmetatable(functional, { __index = function(_, name)
+  errors.raise("argument", ("nn.functional has no '%s'%s"):format(tostring(name),
+    suggest.hint(tostring(name), suggest.keys(functional))), { argument = tostring(name) })
+end })

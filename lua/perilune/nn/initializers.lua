@@ -10,15 +10,12 @@ local tensor = require "perilune.tensor"
 local init = {}
 
 --- Options given by position or as one table, checked against a schema.
-local function options(schema, label, t, first, ...)
+local function options(schema, label, t, ...)
   if not tensor.is_tensor(t) then
     errors.raise("argument", ("init.%s: expected a tensor, got %s"):format(label,
       check.describe(t)), { argument = "tensor" })
   end
-  if type(first) == "table" then return check.call(schema, "init." .. label, first) end
-  local given, values = {}, { first, ... }
-  for i, entry in ipairs(schema) do given[entry[1]] = values[i] end
-  return check.call(schema, "init." .. label, given)
+  return check.call(schema, "init." .. label, ...)
 end
 
 local function shape_text(t)

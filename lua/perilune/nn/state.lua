@@ -2,6 +2,7 @@
 -- A parameter's identity is its handle: loading copies into it and `to` swaps the storage under
 -- it, so optimizers that hold it stay right.
 
+local attributes = require "perilune.attributes"
 local class = require "perilune.class"
 local check = require "perilune.check"
 local errors = require "perilune.errors"
@@ -156,18 +157,18 @@ function state:clone()
   return copy_value(self, {})
 end
 
-local dtypes = {
-  f32 = true, f64 = true, f16 = true, bf16 = true, u8 = true, i32 = true, i64 = true, bool = true,
-}
 local floating = { f32 = true, f64 = true, f16 = true, bf16 = true }
 
 local to_options = { { "dtype", type = "string" }, { "device", type = "string" } }
 
 local function target_of(target)
-  if type(target) == "table" then return check.call(to_options, "to", target) end
+  if type(target) == "table" then
+    local o = check.call(to_options, "to", target)
+    return { dtype = o.dtype and attributes.dtype_of(o.dtype) or o.dtype, device = o.device }
+  end
   check.value("to", "target", target, { type = "string" })
-  if dtypes[target] then return { dtype = target } end
-  return { device = target }
+  local dtype = attributes.dtype_of(target)
+  return { dtype = dtype, device = not dtype and target or nil }
 end
 
 local function moved(t, dtype, device)
@@ -208,6 +209,21 @@ end
 --- Cast all floating parameters and buffers to f64.
 function state:double()
   return self:to "f64"
+end
+
+--- Cast all floating parameters and buffers to f16.
+function state:half()
+  return self:to "f16"
+end
+
+--- Move to a CUDA device, the first if not given.
+function state:cuda(index)
+  return self:to("cuda:" .. (index or 0))
+end
+
+--- Move to the CPU.
+function state:cpu()
+  return self:to "cpu"
 end
 
 return state

@@ -11,7 +11,8 @@ local suggest = require "perilune.suggest"
 local SchedulerBase = class("SchedulerBase")
 SchedulerBase.options = {
   { "optimizer", type = "table", required = true, doc = "whose parameter groups are written to" },
-  { "param_group_field", "lr", doc = "the field of the groups that follows the schedule" },
+  { "param_group_field", "lr", named = true,
+    doc = "the field of the groups that follows the schedule" },
 }
 
 local function check_optimizer(self, optimizer)

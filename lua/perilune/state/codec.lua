@@ -3,6 +3,7 @@
 -- with "$"; nothing but data comes back.
 
 local ffi = require "ffi"
+local check = require "perilune.check"
 local errors = require "perilune.errors"
 local json = require "perilune.json"
 local json_reader = require "perilune.json_reader"
@@ -65,7 +66,7 @@ end
 
 local function encode_table(t, path, out, above)
   if above[t] then refuse(path, "a table that contains itself") end
-  if getmetatable(t) then refuse(path, "an object") end
+  if not check.is_plain_table(t) then refuse(path, "an object") end
   above[t] = true
   local encoded
   if is_plain(t) then

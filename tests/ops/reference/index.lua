@@ -50,6 +50,27 @@ function R.scatter_add(a, x, source, index)
   end)
 end
 
+--- Each line in order: what it holds, and from which positions.
+function R.sort(a, x)
+  if #x.shape == 0 then return x, array.new({}, { 1 }, "i64") end
+  local function order(pick)
+    return array.along(x, a.axis or -1, function(line)
+      local places = {}
+      for i = 1, #line do places[i] = i end
+      table.sort(places, function(i, j)
+        if line[i] == line[j] then return i < j end
+        if a.descending then return line[i] > line[j] end
+        return line[i] < line[j]
+      end)
+      for i, place in ipairs(places) do places[i] = pick(line, place) end
+      return places
+    end)
+  end
+  local positions = order(function(_, place) return place end)
+  positions.dtype = "i64"
+  return order(function(line, place) return line[place] end), positions
+end
+
 function R.embedding(_, weight, index)
   local shape, width = { unpack(index.shape) }, weight.shape[2]
   shape[#shape + 1] = width
