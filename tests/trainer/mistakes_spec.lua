@@ -80,7 +80,7 @@ describe("A mistake", function()
   end)
 
   it("of a class for what is made of it is said", function()
-    refuses("'model' is the class Linear; give a model made of it", function()
+    refuses("'model' is the class Linear; give an object made of it, Linear(...)", function()
       make{ model = nn.Linear }
     end)
     train_refuses("create_scheduler_fn is the class StepLR; give StepLR:create_scheduler_fn{ ... }",
