@@ -232,7 +232,7 @@ static pl_status send_all(pl_backward *b, node *n, tensor **dx) {
       c->rule_status = PL_OK;
       return s;
     }
-        pl_status s = send(b, n->edges[i], used_again(n, dx, i) ? tensor_ref(g) : take_temp(c, g));
+    pl_status s = send(b, n->edges[i], used_again(n, dx, i) ? tensor_ref(g) : take_temp(c, g));
     if (s) return s;
   }
   return PL_OK;
@@ -319,6 +319,16 @@ pl_status pl_backward_next(pl_backward *b, pl_work *work, int32_t *state) {
   return s ? s : queue_status();
 }
 
+/* A gradient that Lua made, in the dtype of its input. */
+static pl_status bring_gradient(tensor **g, int32_t dtype) {
+  tensor *made;
+  if ((*g)->view.dtype == dtype) return PL_OK;
+  pl_status s = apply(OP_cast, &(pl_cast_attrs){ .dtype = dtype }, g, NULL, 1, &made);
+  if (s) return s;
+  *g = made;
+  return frame_push(made);
+}
+
 pl_status pl_backward_feed(pl_backward *b, const pl_tensor *grads, int32_t count) {
   node *n = b->running;
   if (!n || count != n->n_in)
@@ -339,6 +349,7 @@ pl_status pl_backward_feed(pl_backward *b, const pl_tensor *grads, int32_t count
       s = status_fail(PL_ESHAPE, "backward", NULL, "backward: gradient %d of a custom function has "
                       "shape %s, its input %s", i + 1, shape_text(&dx[i]->view, got),
                       shape_text(&shape, want));
+    if (!s) s = bring_gradient(&dx[i], n->shapes[i].dtype);
   }
   if (!s) s = send_all(b, n, dx);
   frame_close(mark);
@@ -404,8 +415,12 @@ pl_status pl_backward_begin(const pl_tensor *roots, const pl_tensor *grads, int3
   pl_status s = PL_OK;
   for (int i = 0; i < n && !s; i++) s = start_root(b, roots[i], grads ? grads[i] : 0);
   c->shared.grad = recording;
-  if (s) pl_backward_end(b);
-  else *out = b;
+  if (s) {
+    b->flags |= PL_RETAIN_GRAPH;         /* nothing ran: the graph may be asked again */
+    pl_backward_end(b);
+  } else {
+    *out = b;
+  }
   return s;
 }
 

@@ -16,7 +16,7 @@
 enum { MAX_DEVICES = 64, MAX_NAMES = 64, PATH = 4096, LIBRARY_PATH = PATH + 128 };
 
 static device *devices[MAX_DEVICES];
-static int32_t n_devices;
+static _Atomic int32_t n_devices;      /* other threads look while one is opened */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static const pl_host host = { sizeof host, status_fail_device, status_log, status_fail_late };
 
@@ -243,23 +243,28 @@ static pl_status open_new(const char *name, int index, const char *full, int32_t
     free(d);
     return s;
   }
-  devices[n_devices] = d;
-  *out = n_devices++;
+  devices[d->id] = d;
+  *out = d->id;
+  n_devices++;
   return PL_OK;
 }
 
 /* The one name of a device: "cuda" is cuda:0; the CPU, of which there is one, is "cpu". */
 static pl_status parse(const char *text, char *name, int *index, char *full) {
-  int end = 0;
+  int end = 0, digits = 0;
   *index = 0;
-  if (sscanf(text, "%23[a-z0-9_]%n", name, &end) != 1
-      || (text[end] && (text[end] != ':' || sscanf(text + end, ":%3d", index) != 1))
-      || *index < 0)
+  bool is_name = sscanf(text, "%23[a-z0-9_]%n", name, &end) == 1;
+  if (is_name && text[end] == ':') {
+    digits = (int)strspn(text + end + 1, "0123456789");
+    *index = atoi(text + end + 1);
+    end += digits > 0 && digits <= 3 ? 1 + digits : 0;
+  }
+  if (!is_name || text[end])
     return status_fail(PL_EARGUMENT, NULL, NULL,
                        "'%s' is no device; expected a name such as 'cpu' or "
                        "'cuda:0'", text);
   if (*index == 0 && strcmp(name, "cpu") == 0) strcpy(full, name);
-  else snprintf(full, 32, "%.23s:%d", name, *index % 1000);
+  else snprintf(full, 32, "%s:%d", name, *index % 1000);
   return PL_OK;
 }
 

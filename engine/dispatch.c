@@ -1,5 +1,5 @@
 /*
-** dispatch.c -- an op from inside (apply), from rules (op1, op2 ..) and from outside (pl_apply).
+** dispatch.c -- an op from inside (apply) and from outside (pl_apply); rule.c is for rules.
 ** Outputs are handed out only when everything went well; whatever was made on the way lies in a
 ** frame that is closed before returning.
 */
@@ -24,17 +24,29 @@ static pl_status check_vectors(const call *c) {
   return PL_OK;
 }
 
+static bool counts_add_up(const call *c) {
+  int64_t sum = 0;
+  for (int i = 0; i < c->row->info.n_in; i++) {
+    if (c->counts[i] < 0) return false;
+    sum += c->counts[i];
+  }
+  return sum == c->n_x;
+}
+
 pl_status call_check(const call *c) {
   const pl_op_info *op = &c->row->info;
   if (pl_interrupt_pending() >= c->here->shared.interrupts)
     return status_fail(PL_EINTERRUPTED, op->name, NULL, "interrupted");
-  if (c->counts ? op->list_count == 0 : c->n_x != op->n_in)
+  if (!c->counts != !op->list_count || (!c->counts && c->n_x != op->n_in))
     return status_fail(PL_EARGUMENT, op->name, NULL, "%s takes %d inputs, got %d", op->name,
                        op->n_in, c->n_x);
   for (int i = 0; i < c->n_x; i++)
     if (!c->x[i] && !(call_argument(c, i)->marks & PL_OPTIONAL))
       return status_fail(PL_EARGUMENT, op->name, call_argument(c, i)->name, "%s: %s is missing",
                          op->name, call_argument(c, i)->name);
+  if (c->counts && !counts_add_up(c))
+    return status_fail(PL_EARGUMENT, op->name, NULL, "%s: the counts of its inputs are not those "
+                       "of %d tensors", op->name, c->n_x);
   for (int i = 0; c->counts && i < op->n_in; i++)
     if (!(op->in[i].marks & PL_LIST) && c->counts[i] != 1
         && !(c->counts[i] == 0 && (op->in[i].marks & PL_OPTIONAL)))
@@ -76,39 +88,6 @@ pl_status apply(int op, const void *attrs, tensor *const *in, const int32_t *cou
   return s;
 }
 
-/* ---- rules call ops as functions ---- */
-
-tensor *rule_apply(int op, const void *attrs, int n, tensor *const *x) {
-  context *c = context_here();
-  const pl_op_info *info = pl_op(op);
-  tensor *all[8] = { NULL }, *out[PL_MAX_OUT];
-  for (int i = 0; i < n; i++) {
-    all[i] = x[i];
-    if (!x[i] && !(info->in[i].marks & PL_OPTIONAL)) return NULL;
-  }
-  if (c->rule_status) return NULL;
-  pl_status s = apply(op, attrs, all, NULL, info->n_in, out);
-  for (int j = 0; !s && j < info->n_out; j++) s = frame_push(out[j]);
-  c->rule_status = s;
-  return s ? NULL : out[0];
-}
-
-tensor *rule_number(double value) {
-  tensor *t;
-  context *c = context_here();
-  if (c->rule_status) return NULL;
-  c->rule_status = tensor_number(value, &t);
-  if (!c->rule_status) c->rule_status = frame_push(t);
-  return c->rule_status ? NULL : t;
-}
-
-void rule_fail(pl_status status) {
-  context *c = context_here();
-  if (!c->rule_status) c->rule_status = status;
-}
-
-bool rule_failed(void) { return context_here()->rule_status != PL_OK; }
-
 /* ---- from outside ---- */
 
 static pl_status resolve(const pl_op_info *op, const int32_t *counts, const pl_tensor *in, int n_in,
@@ -124,16 +103,23 @@ static pl_status resolve(const pl_op_info *op, const int32_t *counts, const pl_t
   return PL_OK;
 }
 
-static pl_status no_op(int32_t op) {
-  return status_fail(PL_EARGUMENT, NULL, NULL, "op %d does not exist", op);
+enum { MAX_TENSORS = 1 << 16 };      /* of a call: lists of them lie on the stack */
+
+static pl_status check_size(int32_t op, int32_t n_in) {
+  if (op < 0 || op >= OP_COUNT)
+    return status_fail(PL_EARGUMENT, NULL, NULL, "op %d does not exist", op);
+  if (n_in >= 0 && n_in <= MAX_TENSORS) return PL_OK;
+  return status_fail(PL_EARGUMENT, pl_op(op)->name, NULL, "%s: %d tensors given, at most %d are "
+                     "possible in one call; make parts first", pl_op(op)->name, n_in, MAX_TENSORS);
 }
 
 pl_status pl_apply(int32_t op, const void *attrs, const pl_tensor *in, const int32_t *counts,
                    int32_t n_in, pl_tensor *out) {
-  if (op < 0 || op >= OP_COUNT) return no_op(op);
+  pl_status s = check_size(op, n_in);
+  if (s) return s;
   const pl_op_info *info = pl_op(op);
   tensor *x[n_in + 1], *y[PL_MAX_OUT];
-  pl_status s = resolve(info, counts, in, n_in, x);
+  s = resolve(info, counts, in, n_in, x);
   if (s || (s = apply(op, attrs, x, counts, n_in, y))) return s;
   for (int j = 0, k = 0; j < info->n_out; j++) {
     if (info->out[j].marks & PL_HIDDEN) tensor_unref(y[j]);
@@ -143,9 +129,10 @@ pl_status pl_apply(int32_t op, const void *attrs, const pl_tensor *in, const int
 }
 
 pl_status pl_apply_in_place(int32_t op, const void *attrs, const pl_tensor *in, int32_t n_in) {
-  if (op < 0 || op >= OP_COUNT) return no_op(op);
+  pl_status s = check_size(op, n_in);
+  if (s) return s;
   tensor *x[n_in + 1];
-  pl_status s = resolve(pl_op(op), NULL, in, n_in, x);
+  s = resolve(pl_op(op), NULL, in, n_in, x);
   if (!s) s = apply_in_place(op, attrs, x, n_in);
   return s ? s : queue_status();
 }

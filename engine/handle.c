@@ -23,9 +23,11 @@ pl_status pl_tensor_empty(int32_t id, int32_t dtype, int32_t rank, const int64_t
     return status_fail(PL_ESHAPE, NULL, "sizes", "%d dimensions asked for, at most %d are possible",
                        rank, PL_MAX_RANK);
   memcpy(like.sizes, sizes, (size_t)rank * sizeof *sizes);
-  if (!shape_is_sane(&like))
-    return status_fail(PL_ESHAPE, NULL, "sizes",
-                       "a size is negative or their product is too large");
+  if (!shape_is_sane(&like)) {
+    char text[SHAPE_TEXT];
+    return status_fail(PL_ESHAPE, NULL, "sizes", "no tensor can be %s: a size is negative or their "
+                       "product is too large", shape_text(&like, text));
+  }
   tensor *t;
   pl_status s = tensor_make(d, &like, &t);
   if (!s) *out = tensor_handle(t);
@@ -66,6 +68,8 @@ pl_status pl_tensor_write(pl_tensor handle, const void *src, int64_t bytes) {
   tensor *t, *dense;
   pl_status s = get(handle, &t);
   if (s || (s = check_bytes(t, bytes)) || (s = tensor_check_update(t, "write"))) return s;
+  if (t->is_number)
+    return status_fail(PL_EARGUMENT, NULL, NULL, "write: a number has no storage to write to");
   device *d = tensor_device(t);
   size_t at = (size_t)t->view.offset * (size_t)pl_dtype_size(t->view.dtype);
   if (shape_is_contiguous(&t->view)) {
@@ -87,13 +91,15 @@ pl_status pl_tensor_read(pl_tensor handle, void *dst, int64_t bytes) {
   return tensor_read_dense(t, dst);
 }
 
-static double element(const void *cell, int dtype) {
+typedef union element { uint8_t u8; int32_t i32; int64_t i64; float f32; double f64; } element;
+
+static double element_value(const element *cell, int dtype) {
   switch (dtype) {
-    case PL_BOOL: case PL_U8: return *(const uint8_t *)cell;
-    case PL_I32: return *(const int32_t *)cell;
-    case PL_I64: return (double)*(const int64_t *)cell;
-    case PL_F32: return (double)*(const float *)cell;
-    default: return *(const double *)cell;
+    case PL_BOOL: case PL_U8: return cell->u8;
+    case PL_I32: return cell->i32;
+    case PL_I64: return (double)cell->i64;
+    case PL_F32: return (double)cell->f32;
+    default: return cell->f64;
   }
 }
 
@@ -116,7 +122,7 @@ static pl_status half_item(tensor *t, double *out) {
 
 pl_status pl_tensor_item(pl_tensor handle, double *out) {
   tensor *t;
-  int64_t cell;
+  element cell;
   pl_status s = get(handle, &t);
   if (s) return s;
   if (t->view.count != 1)
@@ -130,7 +136,7 @@ pl_status pl_tensor_item(pl_tensor handle, double *out) {
   int dtype = t->view.dtype;
   if (dtype != PL_F16 && dtype != PL_BF16) {
     if ((s = tensor_read_dense(t, &cell))) return s;
-    *out = element(&cell, dtype);
+    *out = element_value(&cell, dtype);
     return PL_OK;
   }
   return half_item(t, out);
@@ -247,7 +253,8 @@ pl_status pl_tensor_swap(pl_tensor handle, pl_tensor other) {
   tensor *t, *o;
   pl_status s = get(handle, &t);
   if (s || (s = get(other, &o))) return s;
-  if (o->is_number) return status_fail(PL_EARGUMENT, NULL, NULL, "swap: a number has no storage");
+  if (t->is_number || o->is_number)
+    return status_fail(PL_EARGUMENT, NULL, NULL, "swap: a number has no storage");
   node *leaf = leaf_of(t);
   bool alike = t->storage && shape_equal(&t->view, &o->view) && t->view.dtype == o->view.dtype
             && t->storage->device == o->storage->device;

@@ -82,6 +82,7 @@ static bool is_free(int number, const struct sigaction *now) {
 }
 
 void pl_interrupt_watch(int32_t on) {
+  if (!on && watchers == 0) return;
   if (on ? watchers++ > 0 : --watchers > 0) return;
   for (int i = 0; i < WATCHED; i++) {
     if (on) {

@@ -101,6 +101,14 @@ static pl_status refuse_or_say(const call *c, bool refuse) {
   return PL_OK;
 }
 
+/* A kernel that failed and did not say why. */
+static pl_status name_failure(const call *c, pl_status s) {
+  return status_fail(s, call_name(c), NULL, s == PL_EMEMORY
+                     ? "%s: out of memory for what %s needs to compute it"
+                     : "%s: the kernel of %s failed and gave no reason", call_name(c),
+                     c->device->name);
+}
+
 static pl_status launch_kernel(call *c, const pl_operand *const *out) {
   int id = c->row->info.id;
   pl_kernel kernel = c->device->kernels[id];
@@ -126,7 +134,7 @@ static pl_status launch_kernel(call *c, const pl_operand *const *out) {
   status_running(call_name(c));
   s = kernel(c->device->state, &launch);
   status_running(NULL);
-  return s;
+  return s == PL_OK || s == PL_EUNSUPPORTED || *pl_error() ? s : name_failure(c, s);
 }
 
 /* PL_EUNSUPPORTED if this device has no kernel that takes the call. What the kernel computes with

@@ -7,7 +7,7 @@
 #include <string.h>
 #include "cell.h"
 #include "context.h"
-#include "dispatch.h"
+#include "region.h"
 #include "rule.h"
 
 /* ---- nodes ---- */
@@ -226,28 +226,29 @@ pl_status tensor_check_update(tensor *t, const char *op) {
                      "inside pl.no_grad", op, leaf ? "a leaf" : "a view of a leaf");
 }
 
+static pl_status find_region(const tensor *t, region *out) {
+  if (region_of(&t->view, &t->base->view, out)) return PL_OK;
+  return status_fail(PL_EARGUMENT, NULL, NULL, "a view of a detached view was changed in place in "
+                     "a way that gradients cannot follow; use :clone() after :detach()");
+}
+
 /* A view's edge after its base moved on: the same region of the base's new value. */
 static pl_status refresh_view(tensor *t) {
-  pl_as_strided_attrs at = { .sizes = { .n = t->view.rank }, .strides = { .n = t->view.rank },
-                             .offset = t->view.offset };
-  memcpy(at.sizes.size, t->view.sizes, sizeof at.sizes.size);
-  memcpy(at.strides.size, t->view.strides, sizeof at.strides.size);
-  tensor *fresh;
-  pl_status s = apply(OP_as_strided, &at, &t->base, NULL, 1, &fresh);
+  region r;
+  node *n;
+  pl_status s = find_region(t, &r);
   if (s) return s;
-  if (fresh->edge.node) tensor_set_edge(t, node_ref(fresh->edge.node), fresh->edge.output);
+  pl_as_strided_attrs at = { .sizes = r.sizes, .strides = r.strides, .offset = r.offset };
+  s = node_new(OP_as_strided, &at, sizeof at, &t->base, NULL, 1, 1, 1, 0, &n);
+  if (s) return s;
+  tensor_set_edge(t, n, 0);
   t->seen = t->base->updates;
-  tensor_unref(fresh);
   return PL_OK;
 }
 
 pl_status edge_of(tensor *t, edge *out) {
   if (t->base && t->seen != t->base->updates && t->base->edge.node) {
-    context *c = context_here();
-    int32_t recording = c->shared.grad;
-    c->shared.grad = 1;
     pl_status s = refresh_view(t);
-    c->shared.grad = recording;
     if (s) return s;
   }
   *out = t->edge;
@@ -258,12 +259,10 @@ pl_status edge_of(tensor *t, edge *out) {
 static pl_status rebase_view(tensor *t, node *n) {
   tensor *base = t->base, *new_value, *x[2];
   node *write;
-  pl_write_view_attrs at = { .sizes = { .n = t->view.rank }, .strides = { .n = t->view.rank },
-                             .offset = t->view.offset };
-  memcpy(at.sizes.size, t->view.sizes, sizeof at.sizes.size);
-  memcpy(at.strides.size, t->view.strides, sizeof at.strides.size);
-  pl_status s = tensor_alias(t, &new_value);
-  if (s) return s;
+  region r;
+  pl_status s = find_region(t, &r);
+  if (s || (s = tensor_alias(t, &new_value))) return s;
+  pl_write_view_attrs at = { .sizes = r.sizes, .strides = r.strides, .offset = r.offset };
   if (n) tensor_set_edge(new_value, node_ref(n), 0);
   x[0] = base;
   x[1] = new_value;

@@ -116,8 +116,8 @@ pl_status infer_pair(const infer *c, const char *argument, const pl_sizes *sizes
                        (long long)sizes->n);
   for (int i = 0; i < sizes->n; i++)
     if (sizes->size[i] < least || sizes->size[i] > INT32_MAX)
-      return infer_error(c, argument, PL_EARGUMENT, "%s must be at least %lld, got %lld", argument,
-                         (long long)least, (long long)sizes->size[i]);
+      return infer_error(c, argument, PL_EARGUMENT, "%s must lie in %lld..%d, got %lld", argument,
+                         (long long)least, INT32_MAX, (long long)sizes->size[i]);
   return PL_OK;
 }
 

@@ -32,10 +32,10 @@ void profile_enter(int op, bool backward) {
 }
 
 static bool make_room(void) {
+  if (here.n_events >= here.most) return false;
   if (here.n_events < here.capacity) return true;
   int64_t capacity = here.capacity ? 2 * here.capacity : 1024;
   if (capacity > here.most) capacity = here.most;
-  if (here.n_events >= capacity) return false;
   pl_profile_event *grown = realloc(here.events, (size_t)capacity * sizeof *grown);
   if (!grown) return false;
   here.events = grown;

@@ -60,6 +60,10 @@ COMPOSE(none);
 
 /* op1(sum, x, .keepdim = 1) and so on: one op on one, two, three tensors. */
 tensor *rule_apply(int op, const void *attrs, int n, tensor *const *x);
+/* The same, with all outputs; false where there are none. */
+bool rule_apply_all(int op, const void *attrs, int n, tensor *const *x, tensor **out);
+tensor *rule_filled(const struct input_shape *s, double value);  /* shaped and typed like it */
+pl_sizes rule_sizes(const struct input_shape *s);
 tensor *rule_number(double value);   /* weak, as a Lua number is */
 void rule_fail(pl_status status);
 bool rule_failed(void);

@@ -6,13 +6,14 @@
 #include "stats.h"
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "device.h"
 #include "status.h"
+#include "thread.h"
 
 /* When the processor time of this process was last looked at, and what it was. */
 typedef struct mark { double clock, busy; } mark;
@@ -117,16 +118,6 @@ static void *sample(void *argument) {
   return NULL;
 }
 
-/* A thread that no signal reaches: Ctrl-C is the main thread's. */
-static int start(pl_sampler *sampler) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&sampler->thread, NULL, sample, sampler);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return error;
-}
-
 static void destroy(pl_sampler *sampler) {
   pthread_cond_destroy(&sampler->stopping);
   pthread_mutex_destroy(&sampler->lock);
@@ -152,9 +143,11 @@ pl_status pl_sampler_new(int32_t id, double seconds, pl_sampler **out) {
   pthread_mutex_init(&sampler->lock, NULL);
   pthread_cond_init(&sampler->stopping, &monotonic);
   pthread_condattr_destroy(&monotonic);
-  if (start(sampler)) {
+  int error = thread_start(&sampler->thread, sample, sampler);
+  if (error) {
     destroy(sampler);
-    return status_fail(PL_EMEMORY, NULL, NULL, "no thread can be made for statistics");
+    return status_fail(PL_EIO, NULL, NULL, "cannot start a thread for statistics: %s",
+                       strerror(error));
   }
   *out = sampler;
   return PL_OK;

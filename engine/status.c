@@ -59,7 +59,10 @@ void status_log(const char *format, ...) {
   va_end(list);
 }
 
-void status_running(const char *op) { last.running = op; }
+void status_running(const char *op) {
+  if (op) last.sentence[0] = 0;
+  last.running = op;
+}
 
 const char *pl_error(void) { return last.sentence; }
 const char *pl_error_op(void) { return last.op; }
@@ -74,9 +77,8 @@ const char *pl_status_name(pl_status status) {
 }
 
 const char *pl_version(void) {
-  static char text[32];
-  if (!text[0])
-    snprintf(text, sizeof text, "%d.%d.%d", PL_VERSION_MAJOR, PL_VERSION_MINOR, PL_VERSION_PATCH);
+  static _Thread_local char text[32];
+  snprintf(text, sizeof text, "%d.%d.%d", PL_VERSION_MAJOR, PL_VERSION_MINOR, PL_VERSION_PATCH);
   return text;
 }
 

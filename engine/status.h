@@ -16,5 +16,5 @@ pl_status status_fail_late(pl_status status, const char *op, const char *format,
   __attribute__((format(printf, 3, 4)));
 void status_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The op a device's sentence belongs to, NULL between ops. */
+/* The op a device's sentence belongs to, NULL between ops. One that begins has no sentence yet. */
 void status_running(const char *op);

@@ -141,7 +141,8 @@ pl_status tensor_number(double value, tensor **out) {
   if (!t) return PL_EMEMORY;
   t->is_number = true;
   t->number = value;
-  t->view.dtype = value == (double)(int64_t)value ? PL_I64 : PL_F32;
+  bool fits = value > -0x1p63 && value < 0x1p63;
+  t->view.dtype = fits && value == (double)(int64_t)value ? PL_I64 : PL_F32;
   t->view.rank = 0;
   shape_make_dense(&t->view);
   t->view.buffer = NULL;

@@ -48,7 +48,7 @@ struct tensor {
 typedef struct scope {
   tensor *first;
   int32_t below;               /* entered before it, while it is entered itself */
-  int32_t parent;              /* innermost when it was first entered */
+  int32_t parent;              /* innermost when it was entered last */
   bool used, entered;
 } scope;
 

@@ -159,8 +159,8 @@ static void conv_cut(conv *c) {
   c->k_row = c->x.taps * (c->tall ? c->ic : 1);
   int64_t channel = max_i64(1, c->k_channel) * pitch(c, c->block) * c->size;
   c->chunk = max_i64(1, min_i64(c->ic, BLOCK_BYTES / channel));
-  c->chunks = (c->ic + c->chunk - 1) / c->chunk;
-  c->chunk = (c->ic + c->chunks - 1) / c->chunks;
+  c->chunks = max_i64(1, (c->ic + c->chunk - 1) / c->chunk);   /* no channels: an empty product */
+  c->chunk = max_i64(1, (c->ic + c->chunks - 1) / c->chunks);
 }
 
 /* A kernel's products differ in size where blocks and chunks end; scratch is for the largest. */
@@ -259,11 +259,12 @@ KERNEL(conv_transpose2d) {
   if (call->n_in > 2 && call->in[2]) c.bias = operand_data(call->in[2]);
   const int64_t *from = in->sizes + in->rank - 2, *to = out->sizes + out->rank - 2;
   int64_t sh = pl_sizes_at(&a->stride, 0), sw = pl_sizes_at(&a->stride, 1);
-  for (int64_t phase = 0; phase < sh * sw; phase++) {
+  int64_t rows = min_i64(sh, to[0]), columns = min_i64(sw, to[1]);   /* phases with positions */
+  for (int64_t phase = 0; phase < rows * columns; phase++) {
     c.y = axis_phase(from[0], to[0], c.kernel_h, sh, pl_sizes_at(&a->padding, 0),
-                     pl_sizes_at(&a->dilation, 0), phase / sw);
+                     pl_sizes_at(&a->dilation, 0), phase / columns);
     c.x = axis_phase(from[1], to[1], c.kernel_w, sw, pl_sizes_at(&a->padding, 1),
-                     pl_sizes_at(&a->dilation, 1), phase % sw);
+                     pl_sizes_at(&a->dilation, 1), phase % columns);
     pl_status s = conv_forward(&c);
     if (s) return s;
   }

@@ -78,7 +78,7 @@ static pl_status gzip_peek(struct libdeflate_decompressor *d, const mapping *m, 
 
 static pl_status gzip_read(struct libdeflate_decompressor *d, const mapping *m, const char *path,
                            void *dst, size_t size) {
-    size_t used = 0;
+  size_t used = 0;
   if (libdeflate_gzip_decompress_ex(d, m->bytes, m->size, dst, size, &used, NULL))
     return corrupt(path);
   if (used != m->size)

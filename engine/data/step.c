@@ -71,6 +71,9 @@ static pl_status check_channels(const pl_step *step, const pl_rows_info *in) {
 }
 
 static pl_status check_crop(const pl_step *step, const pl_rows_info *in) {
+  if (step->padding > INT32_MAX)
+    return status_fail(PL_ESHAPE, "random_crop", "padding", "random_crop: padding is %d at most, "
+                       "not %lld", INT32_MAX, (long long)step->padding);
   int64_t rows = height_of(in) + 2 * step->padding, columns = width_of(in) + 2 * step->padding;
   if (step->padding >= 0 && step->height >= 1 && step->width >= 1 && step->height <= rows &&
       step->width <= columns)
@@ -80,10 +83,26 @@ static pl_status check_crop(const pl_step *step, const pl_rows_info *in) {
                      (long long)step->width, (long long)rows, (long long)columns);
 }
 
-static void set_size(pl_rows_info *info, int64_t height, int64_t width) {
+/* Erased shares and ratios are taken logarithms and roots of. */
+static pl_status check_erase(const pl_step *step) {
+  const double *share = step->scale, *ratio = step->ratio;
+  if (share[0] >= 0 && share[1] >= share[0] && share[1] <= 1 && ratio[0] > 0
+      && ratio[1] >= ratio[0] && ratio[1] < INFINITY) return PL_OK;
+  return status_fail(PL_EARGUMENT, "random_erasing", "scale", "random_erasing: scale must lie in "
+                     "0..1 and ratio above 0, the smaller number first; got %g..%g and %g..%g",
+                     share[0], share[1], ratio[0], ratio[1]);
+}
+
+static pl_status set_size(const pl_step *step, pl_rows_info *info, int64_t height, int64_t width) {
+  int64_t channels = channels_of(info), elements;
   info->sizes[info->rank - 2] = height;
   info->sizes[info->rank - 1] = width;
-  info->row_elements = channels_of(info) * height * width;
+  if (__builtin_mul_overflow(height, width, &elements)
+      || __builtin_mul_overflow(elements, channels, &elements) || elements > INT64_MAX / 16)
+    return status_fail(PL_ESHAPE, names[step->kind], "size", "%s: an image of %lldx%lld is beyond "
+                       "any memory", names[step->kind], (long long)height, (long long)width);
+  info->row_elements = elements;
+  return PL_OK;
 }
 
 /* width 0: the smaller edge becomes `height`, the other one keeps the ratio. */
@@ -96,8 +115,7 @@ static pl_status set_resized(const pl_step *step, pl_rows_info *info) {
                        (long long)h, (long long)w);
   if (width == 0 && h <= w) width = height * w / h;
   else if (width == 0) width = height, height = height * h / w;
-  set_size(info, height, width);
-  return PL_OK;
+  return set_size(step, info, height, width);
 }
 
 pl_status pl_step_describe(const pl_step *step, const pl_rows_info *in, pl_rows_info *out) {
@@ -113,8 +131,9 @@ pl_status pl_step_describe(const pl_step *step, const pl_rows_info *in, pl_rows_
   case PL_STEP_NORMALIZE: s = check_channels(step, in); break;
   case PL_STEP_CROP:
     s = check_crop(step, in);
-    if (!s) set_size(&result, step->height, step->width);
+    if (!s) s = set_size(step, &result, step->height, step->width);
     break;
+  case PL_STEP_ERASE: s = check_erase(step); break;
   case PL_STEP_RESIZE: s = set_resized(step, &result); break;
   default: break;
   }

@@ -16,20 +16,30 @@ static pl_status check_window(infer *c, const window *w) {
   pl_status s = infer_pair(c, "stride", w->stride, 1);
   if (!s) s = infer_pair(c, "padding", w->padding, 0);
   if (!s) s = infer_pair(c, "dilation", w->dilation, 1);
-  if (!s && w->groups < 1)
-    s = infer_error(c, "groups", PL_EARGUMENT, "groups must be at least 1, got %lld",
+  if (!s && (w->groups < 1 || w->groups > INT32_MAX))
+    s = infer_error(c, "groups", PL_EARGUMENT, "groups must lie in 1..%d, got %lld", INT32_MAX,
                     (long long)w->groups);
   return s;
+}
+
+/* Positions, strides and kernels of 32 bits: their products never overflow. */
+static pl_status check_plane(infer *c, int i) {
+  const int64_t *plane = c->in[i]->sizes + c->in[i]->rank - 2;
+  char text[SHAPE_TEXT];
+  if (plane[0] <= INT32_MAX && plane[1] <= INT32_MAX) return PL_OK;
+  return infer_error(c, c->op->in[i].name, PL_ESHAPE, "%s is %s; height and width are %d at most",
+                     c->op->in[i].name, shape_text(c->in[i], text), INT32_MAX);
 }
 
 static pl_status check_image(infer *c, int i) {
   const pl_operand *x = c->in[i];
   char text[SHAPE_TEXT];
-  if (x->rank == 3 || x->rank == 4) return PL_OK;
-  return infer_error(c, c->op->in[i].name, PL_ESHAPE,
-                     "%s must be images x channels x height x width, "
-                     "or one image without the first, it is %s",
-                     c->op->in[i].name, shape_text(x, text));
+  if (x->rank != 3 && x->rank != 4)
+    return infer_error(c, c->op->in[i].name, PL_ESHAPE,
+                       "%s must be images x channels x height x width, "
+                       "or one image without the first, it is %s",
+                       c->op->in[i].name, shape_text(x, text));
+  return check_plane(c, i);
 }
 
 static int64_t channels(const pl_operand *x) { return x->sizes[x->rank - 3]; }
@@ -45,7 +55,7 @@ static pl_status check_weight(infer *c, int64_t groups) {
   if (w->sizes[0] % groups)
     return infer_error(c, "weight", PL_ESHAPE, "the weight's first size, %lld, is not divisible by "
                        "groups %lld", (long long)w->sizes[0], (long long)groups);
-  return PL_OK;
+  return check_plane(c, 1);
 }
 
 static pl_status check_channels(infer *c, int64_t expected) {

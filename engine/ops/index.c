@@ -1,6 +1,5 @@
 /* index.c -- ops that pick, place, join and pad. Index tensors made here count from 0. */
 #include "../rule.h"
-#include <string.h>
 #include "../autograd.h"
 #include "../dispatch.h"
 
@@ -115,6 +114,9 @@ INFER(one_hot) {
   if (s) return s;
   if (classes < 1) return infer_error(c, "classes", PL_EARGUMENT,
                                       "classes must be at least 1, got %lld", (long long)classes);
+  if (c->in[0]->rank == PL_MAX_RANK)
+    return infer_error(c, "index", PL_ESHAPE, "index has %d dimensions, the result would have one "
+                       "more than are possible", PL_MAX_RANK);
   infer_like(c->out, c->in[0]);
   c->out->dtype = PL_I64;
   c->out->sizes[c->out->rank++] = classes;
@@ -136,10 +138,14 @@ INFER(cat) {
                          "tensor %d of shape %s does not join tensor 1 of shape %s "
                          "along axis %d", i + 1, shape_text(c->in[i], a), shape_text(c->in[0], b),
                          axis + 1);
-    c->out->sizes[axis] += c->in[i]->sizes[axis];
+    if (__builtin_add_overflow(c->out->sizes[axis], c->in[i]->sizes[axis], &c->out->sizes[axis]))
+      return infer_error(c, "xs", PL_ESHAPE, "the result would be too large along axis %d",
+                         axis + 1);
   }
   return PL_OK;
 }
+
+enum { LONGEST = INT32_MAX };              /* positions inside are pl_dims */
 
 /* What padding says of a dimension: [0] before it, [1] after it. */
 static const int64_t *padding_at(const pl_sizes *padding, int rank, int axis) {
@@ -157,6 +163,9 @@ INFER(pad) {
   infer_like(c->out, x);
   for (int i = 0; i < x->rank; i++) {
     const int64_t *p = padding_at(padding, x->rank, i);
+    if (p[0] < -LONGEST || p[0] > LONGEST || p[1] < -LONGEST || p[1] > LONGEST)
+      return infer_error(c, "padding", PL_ESHAPE, "padding of dimension %d must lie in -%d..%d",
+                         i + 1, LONGEST, LONGEST);
     int64_t cut = (p[0] < 0 ? p[0] : 0) + (p[1] < 0 ? p[1] : 0);
     if (x->sizes[i] + cut < 0)
       return infer_error(c, "padding", PL_ESHAPE, "dimension %d has %lld elements, padding cuts "
@@ -166,15 +175,9 @@ INFER(pad) {
   return PL_OK;
 }
 
-static tensor *zeros(const input_shape *s) {
-  pl_full_attrs at = { .sizes = { .n = s->rank }, .dtype = s->dtype };
-  memcpy(at.sizes.size, s->sizes, sizeof at.sizes.size);
-  return rule_apply(OP_full, &at, 1, (tensor *[]){ rule_number(0) });
-}
-
 GRAD(index_select) {
   const pl_index_select_attrs *at = r->attrs;
-  D(0) = op3(index_add, zeros(&r->shapes[0]), dy, b, .axis = at->axis, .base = at->base);
+  D(0) = op3(index_add, rule_filled(&r->shapes[0], 0), dy, b, .axis = at->axis, .base = at->base);
 }
 
 GRAD(index_add) {
@@ -185,14 +188,15 @@ GRAD(index_add) {
 
 GRAD(gather) {
   const pl_gather_attrs *at = r->attrs;
-  D(0) = op3(scatter_add, zeros(&r->shapes[0]), dy, b, .axis = at->axis, .base = at->base);
+  D(0) = op3(scatter_add, rule_filled(&r->shapes[0], 0), dy, b, .axis = at->axis, .base = at->base);
 }
 
 /* Each element's gradient goes back to where it stood. */
 GRAD(sort) {
   const pl_sort_attrs *at = r->attrs;
   D(0) = r->shapes[0].rank == 0 ? dy
-       : op3(scatter_add, zeros(&r->shapes[0]), dy, r->y[1], .axis = at->axis, .base = at->base);
+       : op3(scatter_add, rule_filled(&r->shapes[0], 0), dy, r->y[1], .axis = at->axis,
+             .base = at->base);
 }
 
 GRAD(scatter_add) {
@@ -211,7 +215,7 @@ GRAD(embedding) {
     tensor *padded = op2(eq, op1(unsqueeze, index, .axis = 1), num((double)at->padding));
     flat = op3(where, padded, num(0), flat);
   }
-  D(0) = op3(index_add, zeros(&r->shapes[0]), flat, index, .axis = 0, .base = at->base);
+  D(0) = op3(index_add, rule_filled(&r->shapes[0], 0), flat, index, .axis = 0, .base = at->base);
 }
 
 GRAD(cat) {

@@ -1,7 +1,6 @@
 /* loss.c -- what training minimises. Class targets are positions, counted from the row's base. */
 #include "../rule.h"
 #include <math.h>
-#include <string.h>
 #include "../autograd.h"
 
 static pl_status check_class_weight(infer *c) {
@@ -100,12 +99,6 @@ GRAD(nll_loss) {
 
 static const pl_dims last = { 1, { -1 } };
 
-static tensor *ones(const input_shape *s) {
-  pl_full_attrs at = { .sizes = { .n = s->rank }, .dtype = s->dtype };
-  memcpy(at.sizes.size, s->sizes, sizeof at.sizes.size);
-  return rule_apply(OP_full, &at, 1, (tensor *[]){ num(1) });
-}
-
 /* Linear in grad, so its share is the result for a gradient of one. For the logits: a row of the
 ** result is s p - (what does not depend on them), p its softmax, and with an endless log_sum p is
 ** 0 and the row adds up to -s; the gradient is s p (dy - sum(p dy)), log_sum's part included. */
@@ -120,7 +113,7 @@ GRAD(cross_entropy_backward) {
     x[3] = r->x[3];
   }
   if (r->need[4]) {
-    x[4] = ones(&r->shapes[4]);
+    x[4] = rule_filled(&r->shapes[4], 1);
     tensor *product = op2(mul, dy, rule_apply(r->op->id, r->attrs, 5, x));
     bool each = ATTRS(cross_entropy_backward).reduction == PL_REDUCTION_NONE;
     r->dx[4] = each ? op1(sum, product, .axes = last) : op1(sum, product);

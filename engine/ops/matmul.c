@@ -1,6 +1,5 @@
 /* matmul.c -- products of matrices, and the affine layer fused from one. */
 #include "../rule.h"
-#include <string.h>
 #include "../autograd.h"
 
 static pl_status matmul_error(infer *c, const char *why) {

@@ -6,16 +6,6 @@
 */
 #include "../rule.h"
 #include "../autograd.h"
-#include "../dispatch.h"
-
-/* One op with several outputs in the middle of a rule. */
-static bool rule_apply_all(int op, const void *attrs, int n, tensor *const *x, tensor **out) {
-  if (rule_failed()) return false;
-  pl_status s = apply(op, attrs, x, NULL, n, out);
-  for (int j = 0; !s && j < pl_op(op)->n_out; j++) s = frame_push(out[j]);
-  if (s) rule_fail(s);
-  return s == PL_OK;
-}
 
 /* What x is normalised with has its dtype, or f32 beside a half one. */
 static bool belongs(int32_t dtype, int32_t x) {

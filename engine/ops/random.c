@@ -1,6 +1,5 @@
 /* random.c -- ops that draw numbers. */
 #include "../rule.h"
-#include <string.h>
 #include "../autograd.h"
 
 INFER(dropout) {

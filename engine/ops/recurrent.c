@@ -5,7 +5,6 @@
 */
 #include "../rule.h"
 #include "../autograd.h"
-#include "../dispatch.h"
 
 static pl_status shape_error(infer *c, int i, const char *expected) {
   char text[SHAPE_TEXT];
@@ -140,9 +139,8 @@ static tensor *weight_grad(tensor *dgates, tensor *h0, tensor *y, int64_t count)
   return op2(add, dw, op2(matmul, after, steps(y, 0, count - 1)));
 }
 
-/* Runs the op that makes the n_out gradients; false after a failure. */
-static bool backward_op(rule *r, int op, const void *attrs, tensor **x, int n, tensor **out,
-                        int n_out) {
+/* Runs the op that makes the gradients; false where it has none. */
+static bool backward_op(rule *r, int op, const void *attrs, tensor **x, int n, tensor **out) {
   const char *name = r->op->name;
   if (context_here()->shared.grad) {
     rule_fail(status_fail(PL_EARGUMENT, name, NULL,
@@ -150,23 +148,19 @@ static bool backward_op(rule *r, int op, const void *attrs, tensor **x, int n, t
                           "backward without create_graph", name));
     return false;
   }
-  if (rule_failed()) return false;
-  pl_status s = apply(op, attrs, x, NULL, n, out);
-  for (int j = 0; !s && j < n_out; j++) s = frame_push(out[j]);
-  if (s) rule_fail(s);
-  return !s;
+  return rule_apply_all(op, attrs, n, x, out);
 }
 
 GRAD(lstm) {
   tensor *x[6] = { r->x[2], r->x[3], r->y[2], r->y[3], r->dy[0], r->dy[1] }, *out[3];
-  if (!backward_op(r, OP_lstm_backward, NULL, x, 6, out, 3)) return;
+  if (!backward_op(r, OP_lstm_backward, NULL, x, 6, out)) return;
   for (int i = 0; i < 3; i++) D(i) = out[i];
   D(3) = weight_grad(out[0], b, y, r->shapes[0].sizes[0]);
 }
 
 GRAD(gru) {
   tensor *x[5] = { b, r->x[2], r->y[1], y, dy }, *out[3];
-  if (!backward_op(r, OP_gru_backward, NULL, x, 5, out, 3)) return;
+  if (!backward_op(r, OP_gru_backward, NULL, x, 5, out)) return;
   D(0) = out[0];
   D(1) = out[2];
   D(2) = weight_grad(out[1], b, y, r->shapes[0].sizes[0]);
@@ -176,7 +170,7 @@ GRAD(gru) {
 GRAD(rnn) {
   pl_rnn_backward_attrs back = { .relu = ATTRS(rnn).relu };
   tensor *x[3] = { r->x[2], y, dy }, *out[2];
-  if (!backward_op(r, OP_rnn_backward, &back, x, 3, out, 2)) return;
+  if (!backward_op(r, OP_rnn_backward, &back, x, 3, out)) return;
   for (int i = 0; i < 2; i++) D(i) = out[i];
   D(2) = weight_grad(out[0], b, y, r->shapes[0].sizes[0]);
 }

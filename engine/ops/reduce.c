@@ -85,16 +85,10 @@ INFER(along_axes) {
   return infer_mask(c, "axes", &INFER_ATTRS(flip).axes, c->in[0]->rank, mask);
 }
 
-static pl_sizes sizes_of(const input_shape *s) {
-  pl_sizes sizes = { .n = s->rank };
-  memcpy(sizes.size, s->sizes, sizeof sizes.size);
-  return sizes;
-}
-
 /* The input's sizes with 1 where it was reduced: the shape from which it broadcasts back. */
 static tensor *with_dims(rule *r, tensor *t, const pl_dims *axes) {
   const input_shape *x = &r->shapes[0];
-  pl_reshape_attrs at = { .sizes = sizes_of(x) };
+  pl_reshape_attrs at = { .sizes = rule_sizes(x) };
   for (int i = 0; i < x->rank; i++) {
     bool reduced = axes->n == 0;
     for (int k = 0; k < axes->n; k++) reduced |= infer_axis(axes->dim[k], x->rank) == i;
@@ -104,7 +98,7 @@ static tensor *with_dims(rule *r, tensor *t, const pl_dims *axes) {
 }
 
 static tensor *spread(rule *r, tensor *dy, const pl_dims *axes) {
-  return op1(expand, with_dims(r, dy, axes), .sizes = sizes_of(&r->shapes[0]));
+  return op1(expand, with_dims(r, dy, axes), .sizes = rule_sizes(&r->shapes[0]));
 }
 
 static const pl_dims *axes_of(rule *r) { return &((const reduce_attrs *)r->attrs)->axes; }

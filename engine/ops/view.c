@@ -72,9 +72,13 @@ INFER(reshape) {
     else if (__builtin_mul_overflow(known, want->size[i], &known))
       return infer_error(c, "sizes", PL_ESHAPE, "the sizes are too large");
   }
-  if (open >= 0) asked.sizes[open] = known ? x->count / known : 0;
+  if (open >= 0 && known) asked.sizes[open] = x->count / known;
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
-  if ((open >= 0 ? known * asked.sizes[open] : known) != x->count || (open >= 0 && !known))
+  if (open >= 0 && !known)
+    return infer_error(c, "sizes", PL_ESHAPE, "without elements a size of -1 could be anything: "
+                       "write it");
+  if (!shape_is_sane(&asked)) return infer_error(c, "sizes", PL_ESHAPE, "the sizes are too large");
+  if ((open >= 0 ? known * asked.sizes[open] : known) != x->count)
     return infer_error(c, "sizes", PL_ESHAPE, "%lld elements (%s) do not fit into %s",
                        (long long)x->count, shape_text(x, a), shape_text(&asked, b));
   c->out->dtype = x->dtype;
@@ -164,14 +168,15 @@ INFER(narrow) {
   if (axis < 0) return infer_axis_error(c, "axis", at->axis, x->rank);
   int64_t n = x->sizes[axis], start = at->start < 0 ? at->start + n : at->start;
   if (at->step < 1) return infer_error(c, "step", PL_EARGUMENT, "step must be at least 1");
-  int64_t last = start + (at->length - 1) * at->step;
-  if (at->length < 0 || start < 0 || (at->length > 0 && last >= n) || start > n)
+  bool fits = start >= 0 && start <= n && at->length >= 0;
+  if (at->length > 0) fits = fits && start < n && at->length - 1 <= (n - 1 - start) / at->step;
+  if (!fits)
     return infer_error(c, "length", PL_ESHAPE, "%lld positions from %lld do not lie in 1..%lld of "
                        "dimension %d", (long long)at->length, (long long)start + 1, (long long)n,
                        axis + 1);
   *c->out = *x;
   c->out->sizes[axis] = at->length;
-  c->out->strides[axis] = x->strides[axis] * at->step;
+  if (at->length > 1) c->out->strides[axis] = x->strides[axis] * at->step;
   c->out->offset = x->offset + (at->length ? start * x->strides[axis] : 0);
   return PL_OK;
 }
@@ -213,7 +218,10 @@ INFER(squeeze) {
 INFER(unsqueeze) {
   const pl_operand *x = c->in[0];
   int axis = infer_axis(INFER_ATTRS(unsqueeze).axis, x->rank + 1);
-  if (axis < 0 || x->rank == PL_MAX_RANK)
+  if (x->rank == PL_MAX_RANK)
+    return infer_error(c, "axis", PL_ESHAPE, "the input has %d dimensions already, no more are "
+                       "possible", PL_MAX_RANK);
+  if (axis < 0)
     return infer_axis_error(c, "axis", INFER_ATTRS(unsqueeze).axis, x->rank + 1);
   *c->out = *x;
   for (int i = x->rank; i > axis; i--) {
@@ -226,7 +234,20 @@ INFER(unsqueeze) {
   return PL_OK;
 }
 
-/* Strides reach anywhere in the storage: the rules that use it hand over a geometry that exists. */
+/* Do all elements of the geometry lie among the first `count`? */
+static bool reaches_inside(const pl_as_strided_attrs *at, int64_t count) {
+  int64_t last = at->offset, way;
+  if (last < 0) return false;
+  for (int i = 0; i < at->sizes.n; i++) {
+    if (at->sizes.size[i] == 0) return true;
+    if (at->sizes.size[i] < 0 || at->strides.size[i] < 0
+        || __builtin_mul_overflow(at->sizes.size[i] - 1, at->strides.size[i], &way)
+        || __builtin_add_overflow(last, way, &last)) return false;
+  }
+  return last < count;
+}
+
+/* Strides reach anywhere in x: the rules that use it hand over a geometry that exists. */
 INFER(as_strided) {
   const pl_as_strided_attrs *at = c->attrs;
   c->out->dtype = c->in[0]->dtype;
@@ -234,25 +255,15 @@ INFER(as_strided) {
   memcpy(c->out->sizes, at->sizes.size, sizeof c->out->sizes);
   memcpy(c->out->strides, at->strides.size, sizeof c->out->strides);
   c->out->offset = at->offset;
-  int64_t last = at->offset, count = 1;
-  for (int i = 0; i < at->sizes.n; i++) {
-    last += (at->sizes.size[i] - 1) * at->strides.size[i];
-    count *= at->sizes.size[i];
-  }
-  if (at->sizes.n != at->strides.n || at->offset < 0
-      || (count > 0 && (last < 0 || last >= c->in[0]->count)))
+  if (at->sizes.n != at->strides.n || !reaches_inside(at, c->in[0]->count))
     return infer_error(c, "strides", PL_ESHAPE, "the geometry reaches outside x");
   return PL_OK;
 }
 
-static pl_sizes sizes_of(const input_shape *s) {
-  pl_sizes sizes = { .n = s->rank };
-  memcpy(sizes.size, s->sizes, sizeof sizes.size);
-  return sizes;
-}
-
 static tensor *zeros_like_input(rule *r, tensor *dy) {
-  return op1(full, num(0), .sizes = sizes_of(&r->shapes[0]), .dtype = dy ? dy->view.dtype : PL_F32);
+  input_shape shape = r->shapes[0];
+  shape.dtype = dy ? dy->view.dtype : PL_F32;
+  return rule_filled(&shape, 0);
 }
 
 /* Zeros with dy in the region that the view looked at. */
@@ -276,7 +287,7 @@ static tensor *put_back_view(rule *r, tensor *dy) {
   return s ? NULL : put_back(r, dy, &region);
 }
 
-GRAD(reshape)   { D(0) = op1(reshape, dy, .sizes = sizes_of(&r->shapes[0])); }
+GRAD(reshape)   { D(0) = op1(reshape, dy, .sizes = rule_sizes(&r->shapes[0])); }
 GRAD(transpose) { D(0) = op1(transpose, dy, .first = ATTRS(transpose).first,
                              .second = ATTRS(transpose).second); }
 GRAD(expand)    { D(0) = dy; }                 /* the tape sums to the input's shape */

@@ -59,9 +59,8 @@ local function is_integer(value)
 end
 
 local function position(op, field, value)
-  if not is_integer(value) or math.abs(value) > 2 ^ 31 - 2 then
-    refuse(op, field, value, "an integer")
-  end
+  if not is_integer(value) then refuse(op, field, value, "an integer") end
+  if math.abs(value) > 2 ^ 31 - 2 then refuse(op, field, value, "a position below 2^31") end
   if value == 0 then
     errors.raise("argument", ("%s: %s is 0, but positions count from 1 (or from -1, the last)")
       :format(op, field.name), { op = op, argument = field.name })

@@ -1,6 +1,7 @@
 --- Running a backward pass: the engine walks the graph and stops at nodes whose gradient is Lua.
 
 local ffi = require "ffi"
+local check = require "perilune.check"
 local engine = require "perilune.engine"
 local origin = require "perilune.origin"
 local queue = require "perilune.queue"
@@ -30,8 +31,14 @@ local function run(pass, work)
   return 0
 end
 
+local OPTIONS = {
+  { "retain_graph", false, doc = "backward may run again" },
+  { "create_graph", false, doc = "gradients have gradients themselves" },
+}
+
 local function flags_of(options)
   if not options then return 0 end
+  options = check.call(OPTIONS, "backward", options)
   return (options.retain_graph and C.PL_RETAIN_GRAPH or 0)
     + (options.create_graph and C.PL_CREATE_GRAPH or 0)
 end

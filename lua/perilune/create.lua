@@ -51,9 +51,13 @@ local function sizes_and_options(name, ...)
       errors.raise("argument", ("%s: sizes must be integers, got %s"):format(name, type(value)))
     end
   end
+  if #sizes > 8 then
+    errors.raise("shape", ("%s: %d dimensions asked for, at most 8 are possible"):format(name,
+      #sizes), { op = name })
+  end
   for _, size in ipairs(sizes) do
-    if type(size) ~= "number" or size % 1 ~= 0 or size < 0 then
-      errors.raise("shape", ("%s: a size must be an integer >= 0, got %s"):format(name,
+    if type(size) ~= "number" or size % 1 ~= 0 or size < 0 or size > 2 ^ 53 then
+      errors.raise("shape", ("%s: a size must be an integer from 0 to 2^53, got %s"):format(name,
         tostring(size)), { op = name })
     end
   end
@@ -193,9 +197,9 @@ function create.randint(low, high, sizes)
   return ops.functions.randint(low, high, sizes)
 end
 
---- A permutation of 1..n, i64.
+--- A permutation of 1..n, i64. LuaJIT makes no larger array than its limit.
 function create.randperm(n)
-  check.value("randperm", "n", n, { type = "integer", min = 0 })
+  check.value("randperm", "n", n, { type = "integer", min = 0, max = 2 ^ 28 - 1 })
   local s, out = random.state(), ffi.new("int64_t[?]", math.max(n, 1))
   C.pl_random_permutation(s.seed, random.streams.ops, s.step * 2 ^ 20 + s.calls, n, out)
   state.random_calls = state.random_calls + 1

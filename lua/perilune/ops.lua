@@ -172,7 +172,8 @@ end
 -- ---- numbers ----
 
 -- Value to handle. A number's tensor has no storage and never changes, so handles are shared; the
--- older half goes when the younger is full, hence a handle outlives the call that asked for it.
+-- older half goes when the younger is full, hence a handle outlives the call that asked for it. NaN
+-- is no key, and -0 is the same key as 0.
 local young, old, young_count = {}, {}, 0
 local function new_number(value)
   local handle = old[value]
@@ -194,7 +195,7 @@ end
 
 local function not_a_tensor(value, name, argument, optional)
   if type(value) == "number" then
-    if value ~= value then
+    if value ~= value or (value == 0 and 1 / value < 0) then
       engine.check(C.pl_tensor_number(value, handle_out))
       return handle_out[0]
     end

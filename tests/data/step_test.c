@@ -71,6 +71,23 @@ static void resize_is_bilinear(void) {
   CHECK(pl_step_describe(&step, &info, &result) == PL_ESHAPE);
 }
 
+/* Sizes whose product no integer holds would give rows of a few bytes. */
+static void sizes_are_limited(void) {
+  pl_rows_info tall = image(PL_F32, 3, 100000, 1), result;
+  pl_step resize = {.kind = PL_STEP_RESIZE, .height = INT32_MAX};
+  CHECK(pl_step_describe(&resize, &tall, &result) == PL_ESHAPE);
+  pl_step crop = {.kind = PL_STEP_CROP, .padding = (int64_t)1 << 62, .height = 4, .width = 4};
+  CHECK(pl_step_describe(&crop, &tall, &result) == PL_ESHAPE);
+  crop.padding = INT32_MAX, crop.height = crop.width = (int64_t)1 << 32;
+  CHECK(pl_step_describe(&crop, &tall, &result) == PL_ESHAPE);
+  pl_step erase = {.kind = PL_STEP_ERASE, .scale = {0.1, 0.2}, .ratio = {0, 1}};
+  CHECK(pl_step_describe(&erase, &tall, &result) == PL_EARGUMENT);
+  erase.ratio[0] = 0.5, erase.scale[0] = NAN;
+  CHECK(pl_step_describe(&erase, &tall, &result) == PL_EARGUMENT);
+  erase.scale[0] = 0.1;
+  OK(pl_step_describe(&erase, &tall, &result));
+}
+
 /* Which window of the padded image is it? Each pixel names its place. */
 static bool is_window(const uint8_t *out, int top, int left) {
   for (int y = 0; y < 3; y++)
@@ -257,6 +274,7 @@ int main(void) {
   UNIT(to_float_divides);
   UNIT(normalize_takes_channels);
   UNIT(resize_is_bilinear);
+  UNIT(sizes_are_limited);
   UNIT(crop_gives_every_window);
   UNIT(flip_happens_as_often_as_asked);
   UNIT(erasing_sets_a_box);

@@ -52,6 +52,18 @@ static void a_graph_is_used_once_unless_retained(void) {
   pl_tensor_release(x);
 }
 
+/* A root that is refused costs the others nothing. */
+static void a_refused_root_keeps_the_graph(void) {
+  pl_tensor x = leaf(3, 2), loss = total(apply1(OP_square, NULL, x)), plain = vector(1, 1);
+  pl_backward *b = NULL;
+  CHECK(pl_backward_begin((pl_tensor[]){loss, plain}, NULL, 2, 0, &b) == PL_EARGUMENT);
+  OK(backward(loss, 0));
+  CHECK(first(grad_of(x)) == 4);
+  pl_tensor_release(plain);
+  pl_tensor_release(loss);
+  pl_tensor_release(x);
+}
+
 static void roots_are_checked(void) {
   pl_tensor plain = vector(1, 1), wide = apply1(OP_neg, NULL, leaf(3, 1));
   CHECK(backward(plain, 0) == PL_EARGUMENT);
@@ -146,6 +158,7 @@ int main(void) {
   UNIT(a_long_chain_is_freed_without_stack);
   UNIT(gradients_add_up);
   UNIT(a_graph_is_used_once_unless_retained);
+  UNIT(a_refused_root_keeps_the_graph);
   UNIT(roots_are_checked);
   UNIT(a_second_derivative);
   UNIT(changed_saved_values_are_errors);

@@ -18,6 +18,37 @@ static void wrong_calls_are_errors(void) {
   pl_tensor_release(x);
 }
 
+/* Rows with lists say how many tensors each input has, and the counts are those of the tensors. */
+static void counts_are_checked(void) {
+  pl_tensor x = vector(3, 1), y = 7, many[3] = {x, x, x};
+  pl_cat_attrs cat;
+  pl_total_norm_attrs norm;
+  memset(&cat, 0, sizeof cat);
+  memset(&norm, 0, sizeof norm);
+  CHECK(pl_apply(OP_total_norm, &norm, many, NULL, 1, &y) == PL_EARGUMENT);
+  CHECK(pl_apply(OP_cat, &cat, many, (int32_t[]){2}, 3, &y) == PL_EARGUMENT);
+  CHECK(pl_apply(OP_cat, &cat, many, (int32_t[]){4}, 3, &y) == PL_EARGUMENT);
+  CHECK(pl_apply(OP_cat, &cat, many, (int32_t[]){-1}, 3, &y) == PL_EARGUMENT);
+  CHECK(pl_apply(OP_neg, NULL, many, (int32_t[]){1}, 1, &y) == PL_EARGUMENT);
+  CHECK(pl_apply(OP_cat, &cat, many, (int32_t[]){-1}, -1, &y) == PL_EARGUMENT);
+  CHECK(y == 7);
+  OK(pl_apply(OP_cat, &cat, many, (int32_t[]){3}, 3, &y));
+  pl_tensor_release(y);
+  pl_tensor_release(x);
+}
+
+/* A Lua number is a tensor without storage. */
+static void numbers_have_no_storage(void) {
+  pl_tensor number, x = vector(3, 1);
+  float data = 0;
+  OK(pl_tensor_number(0.5, &number));
+  CHECK(pl_tensor_write(number, &data, sizeof data) == PL_EARGUMENT);
+  CHECK(pl_tensor_read(number, &data, sizeof data) == PL_EARGUMENT);
+  CHECK(pl_tensor_swap(number, x) == PL_EARGUMENT && pl_tensor_swap(x, number) == PL_EARGUMENT);
+  pl_tensor_release(number);
+  pl_tensor_release(x);
+}
+
 static void attributes_have_limits(void) {
   pl_tensor x = vector(3, 1), y = 7;
   pl_sum_attrs sum;
@@ -47,6 +78,16 @@ static void attributes_have_limits(void) {
   full.sizes = (pl_sizes){1, {3}};
   full.dtype = 99;
   CHECK(pl_apply(OP_full, &full, &x, NULL, 1, &y) != PL_OK);
+  pl_as_strided_attrs strided;   /* 2 * 2^63 elements away is 0 elements away */
+  memset(&strided, 0, sizeof strided);
+  strided.sizes = (pl_sizes){1, {3}};
+  strided.strides = (pl_sizes){1, {INT64_MAX}};
+  CHECK(pl_apply(OP_as_strided, &strided, &x, NULL, 1, &y) == PL_ESHAPE);
+  pl_narrow_attrs narrow;
+  memset(&narrow, 0, sizeof narrow);
+  narrow.length = 3;
+  narrow.step = INT64_MAX;
+  CHECK(pl_apply(OP_narrow, &narrow, &x, NULL, 1, &y) == PL_ESHAPE);
   CHECK(y == 7);
   pl_tensor_release(x);
 }
@@ -91,6 +132,11 @@ static void devices_that_are_not_there(void) {
   CHECK(pl_device_open("abacus", &device) == PL_EDEVICE);
   CHECK(pl_device_open("cpu:7", &device) == PL_EDEVICE);
   CHECK(pl_device_open("../cpu", &device) != PL_OK);
+  CHECK(pl_device_open("null:0x", &device) == PL_EARGUMENT);
+  CHECK(pl_device_open("null:", &device) == PL_EARGUMENT);
+  CHECK(pl_device_open("null: 0", &device) == PL_EARGUMENT);
+  CHECK(pl_device_open("null:-0", &device) == PL_EARGUMENT);
+  CHECK(pl_device_open("null:0001", &device) == PL_EARGUMENT);  /* not the first three digits */
   CHECK(device == -1);
   CHECK(pl_device_set(cpu(), "threads", 0) != PL_OK);
   CHECK(pl_device_set(cpu(), "colour", 1) != PL_OK);
@@ -169,6 +215,8 @@ static void permutations_are_permutations(void) {
 
 int main(void) {
   UNIT(wrong_calls_are_errors);
+  UNIT(counts_are_checked);
+  UNIT(numbers_have_no_storage);
   UNIT(attributes_have_limits);
   UNIT(reads_and_writes_are_checked);
   UNIT(interrupts_stop_the_next_op);
