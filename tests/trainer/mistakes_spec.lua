@@ -83,6 +83,12 @@ describe("A mistake", function()
     refuses("'model' is the class Linear; give an object made of it, Linear(...)", function()
       make{ model = nn.Linear }
     end)
+    refuses("'loss_func' is the class MSELoss; give an object made of it, MSELoss(...)", function()
+      make{ loss_func = nn.MSELoss }
+    end)
+    refuses("'optimizer' is the class SGD; give an object made of it, SGD(...)", function()
+      make{ optimizer = pl.optim.SGD }
+    end)
     train_refuses("create_scheduler_fn is the class StepLR; give StepLR:create_scheduler_fn{ ... }",
       { create_scheduler_fn = pl.schedulers.StepLR })
   end)
