@@ -39,7 +39,8 @@ describe("perilune", function()
   end)
 
   it("draws no line anew where the terminal cannot", function()
-    local code = "local bar = require 'perilune.progress_bar'('pass', 2) bar:advance(2) bar:finish()"
+    local code = "local bar = require 'perilune.progress_bar'('pass', 2) bar:advance(2)"
+      .. " bar:finish()"
     for term, escapes in pairs{ dumb = false, xterm = true } do
       local shown = process.run(("TERM=%s script -qefc %s /dev/null"):format(term,
         process.quote(process.quote(process.perilune) .. " -e " .. process.quote(code)))).out

@@ -1,4 +1,3 @@
-local pl = require "perilune"
 local InMemoryRunHistory = require "perilune.in_memory_run_history"
 local RunHistory = require "perilune.run_history"
 local run_config = require "perilune.run_config"
@@ -62,7 +61,7 @@ end)
 
 describe("A history's text", function()
   it("has each metric's newest value", function()
-    local history = pl.InMemoryRunHistory()
+    local history = InMemoryRunHistory()
     history:update_metric("loss", 2)
     history:update_metric("loss", 0.51234567)
     assert.are.equal("InMemoryRunHistory(epoch 1\n  loss: 0.5123 (2 values))", tostring(history))

@@ -33,8 +33,8 @@ local function check_outputs(self, outputs)
       .. "write others in on_predict_step_end(trainer, batch, outputs, step)")
   end
   if self.columns == "class" and rank == 1 then
-    errors.raise("user", "PredictionWriter: columns = \"class\" needs outputs of samples x classes, "
-      .. "got one number for each sample")
+    errors.raise("user", "PredictionWriter: columns = \"class\" needs outputs of samples x "
+      .. "classes, got one number for each sample")
   end
   local width = rank == 2 and outputs:size(2) or 1
   if self.width and self.width ~= width then
