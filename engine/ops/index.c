@@ -10,7 +10,7 @@ static bool is_index(const pl_operand *o) {
 static pl_status check_index(infer *c, int i) {
   if (is_index(c->in[i])) return PL_OK;
   return infer_error(c, c->op->in[i].name, PL_EDTYPE,
-                     "%s must hold integers (i64, i32 or u8), got %s",
+                     "%s must hold integers (i64, i32 or u8), got %s; t:long() makes them",
                      c->op->in[i].name, pl_dtype_name(c->in[i]->dtype));
 }
 

@@ -115,6 +115,7 @@ end
 --- Message handler for xpcall: wraps at the point of the raise, where the stack is still whole.
 function errors.handler(e)
   if errors.is(e) then return e end
+  if type(e) == "string" then e = e .. require("perilune.mistyped")(e, 2) end
   return errors.wrap(e, debug.traceback(tostring(e), 2))
 end
 

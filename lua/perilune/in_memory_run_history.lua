@@ -91,4 +91,14 @@ function InMemoryRunHistory:set_epoch(epoch)
   self.current_epoch = epoch
 end
 
+--- One line for each metric: its newest value and how many there are.
+function InMemoryRunHistory:__tostring()
+  local lines = { ("%s(epoch %d"):format(class.name_of(self), self.current_epoch) }
+  for _, name in ipairs(self.names) do
+    local values = self.values[name]
+    lines[#lines + 1] = ("  %s: %.4g (%d values)"):format(name, values[#values], #values)
+  end
+  return table.concat(lines, "\n") .. ")"
+end
+
 return InMemoryRunHistory

@@ -46,6 +46,11 @@ local function bar(fraction, width)
   return full:rep(filled) .. half:rep(rest) .. (" "):rep(width - filled - rest)
 end
 
+-- As wide from step to step as it can be: the bar beside it should not jump.
+local function loss_text(loss)
+  return (math.abs(loss) >= 1e-3 and "%.4f" or "%.2e"):format(loss)
+end
+
 -- What stands to the right of the bar.
 local function numbers(self, seconds, over)
   local step, total = self.step, self.total
@@ -57,7 +62,7 @@ local function numbers(self, seconds, over)
     texts[3] = duration(seconds)
   end
   local loss = self.tracker and self.tracker:average()
-  if loss then texts[4] = ("loss %.4f"):format(loss) end
+  if loss then texts[4] = "loss " .. loss_text(loss) end
   return table.concat(texts, "  ")
 end
 

@@ -47,6 +47,16 @@ return function(values)
       if not known[name] then unknown(name) end
       return copy(values[name])
     end,
+    __tostring = function()
+      local lines = {}
+      for _, name in ipairs(fields) do
+        local value = values[name]
+        if value ~= nil and type(value) ~= "table" then
+          lines[#lines + 1] = ("  %s = %s"):format(name, tostring(value))
+        end
+      end
+      return "run_config(\n" .. table.concat(lines, "\n") .. ")"
+    end,
     __newindex = function(_, name)
       errors.raise("user", ("run_config cannot be changed (%s)"):format(tostring(name)))
     end,

@@ -32,7 +32,8 @@ local function read(globals, name)
     if value ~= nil then return value end
   end
   if declared[name] or not is_user_chunk(debug.getinfo(2, "S")) then return nil end
-  local hint = suggest.hint(name, suggest.keys(globals))
+  local hint = name == "pl" and ': write local pl = require "perilune"'
+    or suggest.hint(name, suggest.keys(globals))
   errors.raise("user", ("undeclared global '%s'%s"):format(tostring(name), hint),
     { argument = name })
 end

@@ -15,9 +15,9 @@ local terminal = {}
 local get_window_size = 0x5413
 local live
 
---- Whether a stream (io.stdout, io.stderr) is a terminal.
+--- Whether a stream (io.stdout, io.stderr) is a terminal on which a line can be drawn anew.
 function terminal.is_terminal(stream)
-  return ffi.C.isatty(ffi.C.fileno(stream)) == 1
+  return os.getenv("TERM") ~= "dumb" and ffi.C.isatty(ffi.C.fileno(stream)) == 1
 end
 
 --- Columns of a stream's terminal; $COLUMNS or 80 where it cannot tell.

@@ -37,11 +37,8 @@ Trainer.events = options.events
 
 function Trainer:init(o)
   o = Trainer:check(o)
+  options.refuse_classes(o)
   self.model, self.loss_func = o.model, o.loss_func
-  if class.is_class(o.model) then
-    errors.raise("argument", ("Trainer: 'model' is the class %s; give a model made of it"):format(
-      class.name_of(o.model)), { argument = "model" })
-  end
   self.optimizer = OptimizerList.of(o.optimizer or nil)
   self.run_history = o.run_history or InMemoryRunHistory()
   self.quiet, self.detect_anomaly = o.quiet, o.detect_anomaly

@@ -98,7 +98,8 @@ describe("PredictionWriter", function()
 
   local Same = class("Same", nn.Module)
   function Same.forward(_, x) return x end
-  local inputs = pl.tensor{ { 0.5, -1 }, { 2, 3 }, { 0.1, 0 } }
+  local inputs
+  before_each(function() inputs = pl.tensor{ { 0.5, -1 }, { 2, 3 }, { 0.1, 0 } } end)
 
   local function written(columns, class_of)
     local path = directory .. "/out.csv"
@@ -112,6 +113,31 @@ describe("PredictionWriter", function()
     assert.are.equal("sample_from_0,output_0,output_1\n0,0.5,-1\n1,2,3\n2,0.100000001,0\n",
       written())
     assert.are.equal("sample_from_0,class_from_0\n0,0\n1,1\n2,0\n", written("class"))
+  end)
+
+  it("writes as many digits as the dtype holds", function()
+    inputs = pl.tensor({ 0.1, 0 / 0 }, { dtype = "f64" })
+    assert.are.equal("sample_from_0,output_0\n0,0.10000000000000001\n1,nan\n", written())
+    inputs = pl.tensor({ { 12345678901, -1 } }, { dtype = "i64" })
+    assert.are.equal("sample_from_0,output_0,output_1\n0,12345678901,-1\n", written())
+    inputs = pl.tensor{ true, false }
+    assert.are.equal("sample_from_0,output_0\n0,true\n1,false\n", written())
+  end)
+
+  it("refuses classes of what has none, and lines of other lengths", function()
+    inputs = pl.tensor{ 0.5, 1 }
+    local ok, err = pcall(written, "class")
+    assert.is_false(ok)
+    assert.truthy(err.message:find("needs outputs of samples x classes", 1, true), err.message)
+    inputs = pl.ones(3, 2)
+    local Ragged = class("Ragged", Trainer)
+    function Ragged.calculate_predictions(_, batch)
+      return batch[1]:narrow(2, 1, batch[1]:size(1))
+    end
+    ok, err = pcall(written, "outputs", Ragged)
+    assert.is_false(ok)
+    assert.truthy(err.message:find("this batch has 1 columns, those before had 2", 1, true),
+      err.message)
   end)
 
   it("writes batch by batch, and takes the file's place at the end", function()

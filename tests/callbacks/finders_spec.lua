@@ -119,6 +119,16 @@ describe("LearningRateFinder", function()
     assert.are.equal(8, select(2, plot:gsub("\n", "\n")) + 1)
   end)
 
+  it("takes no fall of rates that are too high, however steep or deep", function()
+    local finder = callbacks.LearningRateFinder{ early_stop_threshold = false }
+    local lr = {}
+    for i = 1, 12 do lr[i] = i end
+    finder.results = { lr = lr, loss = { 5, 4.9, 4.5, 4, 3.8, 3.7, 9, 30, 12, 2, 40, 3 } }
+    assert.are.same({ 3, 3 }, { finder:suggestion{ skip_begin = 1, skip_end = 0 } })
+    finder.results.loss = { 5, 6, 8, 30, 12, 20, 7, 6, 9, 8, 6, 5.5 }
+    assert.is_nil(finder:suggestion{ skip_begin = 0, skip_end = 0 })
+  end)
+
   it("leaves the ends of the curve and what is not finite out of the suggestion", function()
     local finder = callbacks.LearningRateFinder()
     local loss = { 9, 1, 8, 7.5, 7, 4, 3, 3, 5, 0 / 0, 0 }

@@ -32,6 +32,31 @@ describe("perilune", function()
     assert.equal("2\n", result.out)
   end)
 
+  it("gives pl to -e, and says where scripts get it", function()
+    assert.equal("{2, 3}\n", run({ "-e", "print(pl.zeros(2, 3).shape)" }).out)
+    assert.truthy(run({ script "print(pl)" }).err:find(
+      'undeclared global \'pl\': write local pl = require "perilune"', 1, true))
+  end)
+
+  it("draws no line anew where the terminal cannot", function()
+    local code = "local bar = require 'perilune.progress_bar'('pass', 2) bar:advance(2)"
+      .. " bar:finish()"
+    for term, escapes in pairs{ dumb = false, xterm = true } do
+      local shown = process.run(("TERM=%s script -qefc %s /dev/null"):format(term,
+        process.quote(process.quote(process.perilune) .. " -e " .. process.quote(code)))).out
+      assert.truthy(shown:find("pass.*2/2"))
+      assert.equal(escapes, shown:find("\27", 1, true) ~= nil)
+    end
+  end)
+
+  it("suggests the method that was meant", function()
+    local result = run{ script "local net = require('perilune').nn.Linear(1, 1)\nnet:evall()" }
+    assert.truthy(result.err:find(
+      "2: attempt to call method 'evall' (a nil value) (did you mean 'eval'?)", 1, true))
+    result = run{ script "local t = { a = 1 }\nt:evall()" }
+    assert.truthy(result.err:find("attempt to call method 'evall' (a nil value)\n", 1, true))
+  end)
+
   it("runs standard input as a script", function()
     assert.equal("7\n", run({}, "print(7)").out)
     assert.equal("a\n", run({ "-", "a" }, "print(...)").out)

@@ -162,3 +162,12 @@ describe("activation layers", function()
     assert.are.equal(3, embedding.weight.grad[4]:sum():item())
   end)
 end)
+
+describe("CrossEntropyLoss", function()
+  it("says of float targets that positions are integers", function()
+    local ok, e = pcall(nn.CrossEntropyLoss(), pl.zeros(2, 3), pl.tensor{ 1, 2 })
+    assert.is_false(ok)
+    assert.equal("CrossEntropyLoss: cross_entropy: target is f32, but positions of classes are"
+      .. " integers; target:long() makes them", e.message)
+  end)
+end)

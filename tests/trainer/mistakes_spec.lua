@@ -80,8 +80,14 @@ describe("A mistake", function()
   end)
 
   it("of a class for what is made of it is said", function()
-    refuses("'model' is the class Linear; give a model made of it", function()
+    refuses("'model' is the class Linear; give an object made of it, Linear(...)", function()
       make{ model = nn.Linear }
+    end)
+    refuses("'loss_func' is the class MSELoss; give an object made of it, MSELoss(...)", function()
+      make{ loss_func = nn.MSELoss }
+    end)
+    refuses("'optimizer' is the class SGD; give an object made of it, SGD(...)", function()
+      make{ optimizer = pl.optim.SGD }
     end)
     train_refuses("create_scheduler_fn is the class StepLR; give StepLR:create_scheduler_fn{ ... }",
       { create_scheduler_fn = pl.schedulers.StepLR })

@@ -59,6 +59,15 @@ describe("InMemoryRunHistory", function()
   end)
 end)
 
+describe("A history's text", function()
+  it("has each metric's newest value", function()
+    local history = InMemoryRunHistory()
+    history:update_metric("loss", 2)
+    history:update_metric("loss", 0.51234567)
+    assert.are.equal("InMemoryRunHistory(epoch 1\n  loss: 0.5123 (2 values))", tostring(history))
+  end)
+end)
+
 describe("run_config", function()
   local config = run_config{ num_epochs = 3, is_distributed = false, train_dl_kwargs = { a = 1 } }
 
@@ -79,6 +88,10 @@ describe("run_config", function()
   it("gives a plain copy", function()
     assert.are.same({ num_epochs = 3, is_distributed = false, train_dl_kwargs = { a = 1 } },
       config:to_table())
+  end)
+
+  it("prints its values", function()
+    assert.are.equal("run_config(\n  num_epochs = 3\n  is_distributed = false)", tostring(config))
   end)
 
   it("refuses unknown names", function()

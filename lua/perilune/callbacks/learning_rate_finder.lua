@@ -26,6 +26,7 @@ LearningRateFinder.options = {
 LearningRateFinder.priority = 90
 
 local SMOOTHING = 0.98
+local DIVERGED = 2 -- so many times the lowest loss is no noise any more
 
 function LearningRateFinder:init(o)
   o = LearningRateFinder:check(o)
@@ -111,7 +112,7 @@ function LearningRateFinder:on_training_run_start(trainer)
   trainer:trial{ updates = self.num_updates, callbacks = { recorder(self, ratios) } }
   self.lr = self:suggestion()
   if not self.lr then
-    trainer:print("LearningRateFinder: no rate can be suggested: the loss is not finite from the "
+    trainer:print("LearningRateFinder: no rate can be suggested: the loss does not fall from the "
       .. "start; a lower min_lr may help")
   elseif self.set_lr then
     give(self, trainer, groups, ratios, self.lr)
@@ -140,19 +141,33 @@ local suggestion_options = {
 
 local function is_finite(x) return x - x == 0 end
 
---- The rate at which the smoothed loss fell fastest.
+-- The position of the smallest loss before the curve first rises to so many times it. What follows
+-- are rates that are too high: falls there are noise, even where they are steep or end lower.
+local function lowest(losses, first, last)
+  local at = nil
+  for i = first, last do
+    if is_finite(losses[i]) then
+      if not at or losses[i] < losses[at] then at = i end
+      if losses[i] > DIVERGED * losses[at] then break end
+    end
+  end
+  return at
+end
+
+--- The rate at which the smoothed loss fell fastest on its way to the lowest.
 -- @param options { skip_begin = 10, skip_end = 1 }: the ends of the curve are noise
--- @return the rate and its position in `results.lr`; nil where fewer than two losses are finite
+-- @return the rate and its position in `results.lr`; nil where the loss does not fall
 function LearningRateFinder:suggestion(options)
   local o = check.call(suggestion_options, "LearningRateFinder:suggestion", options)
   local results = results_of(self, "suggestion")
   local losses, first = results.loss, o.skip_begin + 1
   local last = #losses - o.skip_end
   if last - first < 1 then first, last = 1, #losses end
-  local steepest, at = math.huge, nil
+  last = lowest(losses, first, last) or first
+  local steepest, at = 0, nil
   for i = first, last do
     local before, after = math.max(i - 1, first), math.min(i + 1, last)
-    local slope = (losses[after] - losses[before]) / (after - before)
+    local slope = (losses[after] - losses[before]) / math.max(after - before, 1)
     if is_finite(losses[i]) and slope < steepest then steepest, at = slope, i end
   end
   if at then return results.lr[at], at end

@@ -22,14 +22,24 @@ function PredictionWriter:on_training_run_start(trainer)
 end
 
 function PredictionWriter:on_predict_run_start(trainer)
-  self.samples, self.has_header = 0, false
+  self.samples, self.width = 0, nil
   self.writer = trainer.process_group:is_main() and atomic_file.open(self.path) or nil
 end
 
-local function check_outputs(outputs)
-  if not is_tensor(outputs) or outputs:dim() < 1 or outputs:dim() > 2 then
+local function check_outputs(self, outputs)
+  local rank = is_tensor(outputs) and outputs:dim() or 0
+  if rank < 1 or rank > 2 then
     errors.raise("user", "PredictionWriter writes tensors of samples, or of samples x columns; "
       .. "write others in on_predict_step_end(trainer, batch, outputs, step)")
+  end
+  if self.columns == "class" and rank == 1 then
+    errors.raise("user", "PredictionWriter: columns = \"class\" needs outputs of samples x "
+      .. "classes, got one number for each sample")
+  end
+  local width = rank == 2 and outputs:size(2) or 1
+  if self.width and self.width ~= width then
+    errors.raise("user", ("PredictionWriter: this batch has %d columns, those before had %d")
+      :format(width, self.width))
   end
 end
 
@@ -40,24 +50,32 @@ local function header(columns, width)
   return table.concat(names, ",")
 end
 
-local function row_text(self, row)
-  if self.columns == "class" then return ("%d"):format(row - 1) end
-  if type(row) ~= "table" then return ("%.9g"):format(row) end
+-- As many digits as the dtype holds.
+local function value_text(value, dtype)
+  if type(value) ~= "number" then return (tostring(value):gsub("LL$", "")) end
+  if value ~= value then return "nan" end
+  if not dtype:find("f") then return ("%d"):format(value) end
+  return (dtype == "f64" and "%.17g" or "%.9g"):format(value)
+end
+
+local function row_text(row, dtype)
+  if type(row) ~= "table" then return value_text(row, dtype) end
   local texts = {}
-  for i, value in ipairs(row) do texts[i] = ("%.9g"):format(value) end
+  for i, value in ipairs(row) do texts[i] = value_text(value, dtype) end
   return table.concat(texts, ",")
 end
 
 function PredictionWriter:on_predict_step_end(_, _, outputs)
-  check_outputs(outputs)
+  check_outputs(self, outputs)
   local lines = {}
-  if not self.has_header then
-    lines[1] = header(self.columns, outputs:dim() == 2 and outputs:size(2) or 1)
-    self.has_header = true
+  if not self.width then
+    self.width = outputs:dim() == 2 and outputs:size(2) or 1
+    lines[1] = header(self.columns, self.width)
   end
-  local rows = (self.columns == "class" and outputs:argmax(-1) or outputs:detach()):totable()
-  for _, row in ipairs(rows) do
-    lines[#lines + 1] = ("%d,%s"):format(self.samples, row_text(self, row))
+  local columns = self.columns == "class" and outputs:argmax(-1) - 1 or outputs:detach()
+  local dtype = columns.dtype
+  for _, row in ipairs(columns:totable()) do
+    lines[#lines + 1] = ("%d,%s"):format(self.samples, row_text(row, dtype))
     self.samples = self.samples + 1
   end
   lines[#lines + 1] = ""

@@ -30,7 +30,9 @@ end
 local function refuse_name(name, err)
   local meant = tostring(err):match("did you mean '(%w+)'")
   errors.raise("argument", ("there is no metric '%s'%s"):format(name,
-    meant and (" (did you mean '%s'?)"):format(snake_case(meant)) or ""), { argument = "metrics" })
+    meant and (" (did you mean '%s'?)"):format(snake_case(meant))
+    or "; one of your own is an object with update, compute, reset and merge"),
+    { argument = "metrics" })
 end
 
 local function make_one(metric)

@@ -34,6 +34,11 @@ end
 
 -- Shares of classes instead of positions; no share can be ignored.
 local function soft_cross_entropy(input, target, o)
+  if target:dim() < input:dim() then
+    errors.raise("dtype", ("cross_entropy: target is %s, but positions of classes are integers;"
+      .. " target:long() makes them"):format(target.dtype),
+      { op = "cross_entropy", argument = "target" })
+  end
   if o.ignore_index ~= -100 then
     errors.raise("argument", "cross_entropy: ignore_index is for targets that are positions, these"
       .. " are shares of classes", { op = "cross_entropy", argument = "ignore_index" })

@@ -11,7 +11,7 @@ local usage = [=[
 usage: perilune [options] [script.lua [arguments]]
 Without script and -e: an interactive session, or the script on standard input.
 
-  -e CODE        run CODE; may be given several times
+  -e CODE        run CODE, which has pl; may be given several times
   -i             an interactive session after everything else
   -joff, -jon    switch LuaJIT's compiler off or on; -jv, -jp=... load its tools
   -v, --version  print versions
@@ -87,7 +87,10 @@ end
 local actions = {
   version = function() return run(version) end,
   help = function() return run(function() io.write(usage) end) end,
-  ["-e"] = function(code) return run(loadstring(code, "=(command line)")) end,
+  ["-e"] = function(code)
+    rawset(_G, "pl", require "perilune")
+    return run(loadstring(code, "=(command line)"))
+  end,
   ["-j"] = function(command)
     local ok, message = control_jit(command)
     if not ok then report.print(message) end

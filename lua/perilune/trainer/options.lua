@@ -1,6 +1,8 @@
 --- What a Trainer takes and what it tells: its options, those of its runs, and the events in the
 -- order in which a run reaches them.
 
+local class = require "perilune.class"
+local errors = require "perilune.errors"
 local RunHistory = require "perilune.run_history"
 
 local options = {}
@@ -32,6 +34,16 @@ options.init = {
   { "deterministic", false, type = { "boolean", "string" }, choices = { true, false, "warn" },
     doc = "refuse ops whose results may differ from run to run; \"warn\" only says so" },
 }
+
+--- A class where an object of it is meant: `nn.MSELoss` for `nn.MSELoss()`.
+function options.refuse_classes(o)
+  for _, name in ipairs{ "model", "loss_func", "optimizer" } do
+    if class.is_class(o[name]) then
+      errors.raise("argument", ("Trainer: '%s' is the class %s; give an object made of it, %s(...)")
+        :format(name, class.name_of(o[name]), class.name_of(o[name])), { argument = name })
+    end
+  end
+end
 
 options.train = {
   { "train_dataset", type = "table", required = true, doc = "what to train on" },
