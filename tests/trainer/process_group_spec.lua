@@ -212,6 +212,26 @@ describe("Two ranks", function()
     process.remove(folder)
   end)
 
+  it("save no state where the loss of one of them is not finite", function()
+    local folder, saved = process.folder(), {}
+    local function spoil(rank)
+      return { { on_train_step_end = function(_, t)
+        if rank == 1 and t.update == 2 then
+          t.train_loss_tracker:update(pl.tensor{ 0 / 0 }:sum(), 1, t.update, 2)
+        elseif t.update == 3 then
+          t:save_training_state(folder .. "/state", { after = function(ok)
+            saved[#saved + 1] = ok
+          end })
+        end
+      end } }
+    end
+    local said = support.complaints_of(on_both, maker(spoil), function(t) t:train(run()) end)
+    assert.are.same({ false, false }, saved)
+    assert.are.same({}, support.entries(folder))
+    assert.truthy(said:find("a loss of this epoch is", 1, true), said)
+    process.remove(folder)
+  end)
+
   it("refuse to share what only iterates", function()
     local Stream = class("Stream", data.IterableDataset)
     support.fails("argument", "cannot be shared between the ranks", data.DataLoader, Stream(),

@@ -155,6 +155,9 @@ describe("Trainer", function()
     assert.is_true(math.abs(grads[3]:item()) < 0.5)
     assert.is_true(math.abs(grads[3]:item()) > 0.25)
     assert.is_true(norm > 0.5)
+    options.gradient_clip_norm = 1e6
+    trainer:train(options)
+    assert.is_true(math.abs(grads[6]:item()) <= norm)   -- smaller ones are not made larger
   end)
 
   it("steps the scheduler once per update", function()
