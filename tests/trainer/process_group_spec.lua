@@ -88,7 +88,7 @@ local function maker(callbacks, options)
   return function(group, rank)
     pl.manual_seed(3)
     local model = nn.Linear(3, 4)
-    return pl.Trainer{ model = model, loss_func = nn.CrossEntropyLoss(),
+    return (options and options.class or pl.Trainer){ model = model, loss_func = nn.CrossEntropyLoss(),
       strategy = group and FakeStrategy(group),
       optimizer = optim.SGD(model:parameters(), { lr = 0 }), metrics = { "accuracy",
         pl.metrics.ConfusionMatrix(4) },
@@ -132,12 +132,22 @@ describe("Two ranks", function()
   end)
 
   it("record what all have measured, each sample of an evaluation once", function()
-    local trainers = on_both(maker(), function(t) t:train(run()) end)
+    local Doubling = class("Doubling", pl.Trainer)
+    function Doubling:calculate_eval_batch_loss(batch)
+      local output = pl.Trainer.calculate_eval_batch_loss(self, batch)
+      output.losses = { { "double", output.loss * 2 } }
+      return output
+    end
+    local trainers = on_both(maker(nil, { class = Doubling, quiet = true }), function(t)
+      t:train(run())
+    end)
     local alone = maker()(nil)
     local results = alone:evaluate{ dataset = eval_set, per_device_batch_size = 2 }
     for rank = 0, 1 do
       local history = trainers[rank].run_history
       assert.is_near(results.evaluation_loss, history:get_latest_metric("eval_loss_epoch"), 1e-9)
+      assert.is_near(2 * results.evaluation_loss, history:get_latest_metric("eval_double_epoch"),
+        1e-9)
       assert.are.equal(results.evaluation_accuracy, history:get_latest_metric("eval_accuracy"))
       assert.are.same(results.evaluation_confusion_matrix,
         history:get_latest_metric("eval_confusion_matrix"))
