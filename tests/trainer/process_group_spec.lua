@@ -87,8 +87,8 @@ local set, eval_set
 local function maker(callbacks, options)
   return function(group, rank)
     pl.manual_seed(3)
-    local model = nn.Linear(3, 4)
-    return (options and options.class or pl.Trainer){ model = model, loss_func = nn.CrossEntropyLoss(),
+    local model, Trainer = nn.Linear(3, 4), options and options.class or pl.Trainer
+    return Trainer{ model = model, loss_func = nn.CrossEntropyLoss(),
       strategy = group and FakeStrategy(group),
       optimizer = optim.SGD(model:parameters(), { lr = 0 }), metrics = { "accuracy",
         pl.metrics.ConfusionMatrix(4) },
