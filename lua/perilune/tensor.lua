@@ -170,12 +170,12 @@ function methods.item(t)
   return value
 end
 
---- The elements as a flat C array and the sizes; halves come as f32.
+--- The elements as a flat C array and the sizes; halves come as f32, by way of the CPU.
 -- @return cells, sizes, dtype
 function tensor.read(t, name)
   local dtype = properties.dtype(t)
   if dtype == "f16" or dtype == "bf16" then
-    t, dtype = t:cast "f32", "f32"
+    t, dtype = t:detach():to("cpu"):cast "f32", "f32"
   end
   local shape, n = properties.shape(t), methods.numel(t)
   local cells = ffi.new(tensor.c_types[dtype] .. "[?]", math.max(n, 1))
