@@ -51,7 +51,6 @@ static bool same_floats(const pl_call *call) {
 UNARY( neg, "negate" )
 UNARY( abs, "abs" )
 UNARY( exp, "exponential" )
-UNARY( log, "log" )
 UNARY( sqrt, "sqrt" )
 UNARY( rsqrt, "rsqrt" )
 UNARY( tanh, "tanh" )
@@ -70,6 +69,15 @@ static int relu_back(pjrt *d, const pl_operand *y, int a, int grad) {
   return choose(d, y, test(d, y, "GT", a, zero), grad, zero);
 }
 POINTWISE( relu_backward, same_floats(call), relu_back(d, y, a, b) )
+
+/* XLA's CPU answers -inf for the logarithm of -inf, which has none, and for that of a NaN one with
+** all bits set, which LuaJIT takes for a nil. */
+static int logarithm(pjrt *d, const pl_operand *y, int a) {
+  int negative = test(d, y, "LT", a, constant_number(d, y, 0));
+  int log = unary(d, y, "log", choose(d, y, negative, constant_number(d, y, -1), a));
+  return choose(d, y, test(d, y, "NE", a, a), a, log);
+}
+POINTWISE( log, same_floats(call), logarithm(d, y, a) )
 
 static bool comparable(const pl_call *call) {
   return call->in[0]->dtype == call->in[1]->dtype && call->in[0]->dtype >= PL_I32
