@@ -60,6 +60,13 @@ local modules = {
   recipe = "perilune.recipe",
 }
 
+local function all_names()
+  local names = tensor.names()
+  for known in pairs(pl) do names[#names + 1] = known end
+  for known in pairs(modules) do names[#names + 1] = known end
+  return names
+end
+
 local function index(_, name)
   local module = modules[name]
   if module then
@@ -72,11 +79,8 @@ local function index(_, name)
     rawset(pl, name, found)
     return found
   end
-  local names = tensor.names()
-  for known in pairs(pl) do names[#names + 1] = known end
-  for known in pairs(modules) do names[#names + 1] = known end
   errors.raise("argument", ("pl has no '%s'%s"):format(tostring(name),
-    suggest.hint(tostring(name), names)), { argument = tostring(name) })
+    suggest.hint(tostring(name), all_names())), { argument = tostring(name) })
 end
 
-return setmetatable(pl, { __index = index })
+return setmetatable(pl, { __index = index, __names = all_names })

@@ -424,6 +424,8 @@ function Tensor.__tostring(t) return require("perilune.tensor_text")(t, tensor.r
 function Tensor.__concat(a, b) return tostring(a) .. tostring(b) end
 
 
+Tensor.__names = tensor.names
+
 tensor.metatable = Tensor
 tensor.wrap = wrap
 tensor.scope = function() return state.scope end

@@ -66,7 +66,8 @@ evaluating.after_epoch = { losses = "eval_%s_epoch", prefix = "eval_", is_interm
 evaluating.at_interval = { losses = "eval_%s_epoch", prefix = "eval_", is_intermediate = true }
 evaluating.on_request =
   { losses = "intermediate_eval_%s", prefix = "intermediate_eval_", is_intermediate = true }
-evaluating.on_its_own = { losses = "evaluation_%s", prefix = "evaluation_", is_intermediate = false }
+evaluating.on_its_own =
+  { losses = "evaluation_%s", prefix = "evaluation_", is_intermediate = false }
 
 local function evaluate_set(self, set, how, results)
   if set.name then self.eval_dataset, self.eval_dataloader = set.dataset, set.dataloader end
@@ -75,7 +76,8 @@ local function evaluate_set(self, set, how, results)
   self:phase("eval_epoch_start", how.is_intermediate)
   context.no_grad(eval_batches, self, self.eval_dataloader, eval_step)
   if not self.eval_measures:record(self.run_history, how.losses, how.prefix, results) then
-    evaluating.no_batch(set.name and ("the evaluation set '%s'"):format(set.name) or "the evaluation")
+    evaluating.no_batch(set.name and ("the evaluation set '%s'"):format(set.name)
+      or "the evaluation")
   end
   self:phase("eval_epoch_end", how.is_intermediate)
   self.saved_modes = modes.restore(self.saved_modes)
