@@ -35,7 +35,7 @@ end
 
 local function read(value, key)
   local ok, found = pcall(function() return value[key] end)
-  if ok then return found end
+  return ok and found or nil
 end
 
 -- The value that a path names, nil where there is none.

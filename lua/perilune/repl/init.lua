@@ -78,6 +78,13 @@ local function show_pause(trainer)
     .. "run"):format(trainer.run_history.current_epoch, trainer.update))
 end
 
+-- What leaves other languages' sessions leaves this one too, unless it means something here.
+local function is_farewell(text, state)
+  local word = text:match("^%s*(%l+)%s*%(?%s*%)?%s*$")
+  return (word == "exit" or word == "quit") and rawget(_G, word) == nil
+    and not state.variables[word]
+end
+
 --- Reads, runs and shows one chunk.
 -- @return false at the end of the session
 -- @return the exit code then
@@ -85,6 +92,7 @@ local function step(host, interactive, state)
   local text, exit_code = read_chunk(host, interactive, state)
   if not text then return false, exit_code end
   if not text:find("%S") then return true end
+  if is_farewell(text, state) then return false, 0 end
   local results, err = state:run(text)
   if not results then
     show_error(err)
