@@ -26,7 +26,7 @@ describe("Tab", function()
 
   it("completes globals, locals, methods of objects, tensors and strings", function()
     assert.equal("int", complete("pr"))
-    assert.equal("del", complete("print(mo"))
+    assert.equal("l", complete("print(mode"))
     assert.equal("ward", complete("model:for"))
     assert.equal("d", complete("t:index_ad"))
     assert.equal("mat", complete("text:for"))

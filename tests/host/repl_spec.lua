@@ -182,7 +182,8 @@ then
 
   it("tells what things take", function()
     local text = out "help(pl.nn.Linear)"
-    assert.truthy(text:find("Linear takes\n  in_features   size of each input (required)\n", 1, true))
+    assert.truthy(text:find("Linear takes\n  in_features   size of each input (required)\n", 1,
+      true))
     assert.truthy(text:find("  bias          learn an additive bias (true)\n", 1, true))
     assert.truthy(out('help "cumsum"'):find("^cumsum: running sum along axis.*: axis\n$"))
     assert.truthy(out("help()"):find("Tab completes names", 1, true))
