@@ -17,7 +17,7 @@ enum {
   OWN_PANELS = 64 * 1024,             /* numbers of V cheaper packed twice than shared */
   STATE = 64 / sizeof(real),
   PACK_ROWS = 64,                     /* fewer do not pay for packing a V that could be read */
-  TASK_WORK = 100 * 1000,             /* multiply-adds worth a task of its own */
+  TASK_WORK = 200 * 1000,             /* multiply-adds worth a task of its own */
   TASKS = 8,                          /* as many as that when rows and columns allow */
 };
 

@@ -17,19 +17,17 @@ typedef struct sgd {
 #include "optim_real.h"
 #undef REAL
 
-static void sgd_chunk(void *context, int64_t index, int worker) {
-  (void)worker;
+static void sgd_piece(void *context, piece at) {
   const sgd *s = context;
-  int64_t begin, n;
-  int32_t i = chunk_find(s->params, index, &begin, &n);
+  const int32_t i = at.tensor;
   float room[3][CHUNK];
-  void *p = chunk_open(s->params[i], begin, n, room[0]);
-  void *g = chunk_open(s->grads[i], begin, n, room[1]);
-  void *b = s->buffered ? chunk_open(s->buffers[i], begin, n, room[2]) : NULL;
-  if (s->params[i]->dtype == PL_F64) sgd_range_f64(s, p, g, b, n);
-  else sgd_range_f32(s, p, g, b, n);
-  chunk_close(s->params[i], begin, n, room[0]);
-  if (b) chunk_close(s->buffers[i], begin, n, room[2]);
+  void *p = piece_open(s->params[i], at, room[0]);
+  void *g = piece_open(s->grads[i], at, room[1]);
+  void *b = s->buffered ? piece_open(s->buffers[i], at, room[2]) : NULL;
+  if (s->params[i]->dtype == PL_F64) sgd_range_f64(s, p, g, b, at.n);
+  else sgd_range_f32(s, p, g, b, at.n);
+  piece_close(s->params[i], at, room[0]);
+  if (b) piece_close(s->buffers[i], at, room[2]);
 }
 
 KERNEL(sgd_step) {
@@ -48,45 +46,35 @@ KERNEL(sgd_step) {
   s.momentum = h[1];
   s.dampening = h[2];
   s.decay = h[3];
-  int64_t elements, chunks = chunks_total(s.params, n, &elements);
-  parallel_for_backwards(chunks, elements / 4, sgd_chunk, &s);   /* the last gradient is warm */
+  sweep_run(s.params, n, 1, sgd_piece, &s);
   return PL_OK;
 }
 
 /* ---- the norm of all elements ---- */
 
-enum { PARTS = 4096 };   /* chunk sums kept at a time */
-
 typedef struct norm {
   const pl_operand *const *list;
-  int64_t first;         /* chunk of part 0 */
-  double parts[PARTS];
+  double part[SLICES];   /* of each slice, added up in their order */
 } norm;
 
-static void norm_chunk(void *context, int64_t index, int worker) {
-  (void)worker;
+static void norm_piece(void *context, piece at) {
   norm *s = context;
-  int64_t begin, n;
-  const pl_operand *o = s->list[chunk_find(s->list, s->first + index, &begin, &n)];
+  const pl_operand *o = s->list[at.tensor];
   float room[CHUNK];
-  const void *data = chunk_open(o, begin, n, room);
-  s->parts[index] = o->dtype == PL_F64 ? square_range_f64(data, n) : square_range_f32(data, n);
+  const void *data = piece_open(o, at, room);
+  s->part[at.slice] += o->dtype == PL_F64 ? square_range_f64(data, at.n)
+                                          : square_range_f32(data, at.n);
 }
 
 KERNEL(total_norm) {
-  norm s;
-  s.list = call->in;
+  norm s = { .list = call->in };
   int32_t n = call->counts ? call->counts[0] : call->n_in;
   const pl_operand *out = call->out[0];
   if (!list_plain(s.list, n) || (out->dtype != PL_F32 && out->dtype != PL_F64))
     return PL_EUNSUPPORTED;
-  int64_t elements, chunks = chunks_total(s.list, n, &elements);
+  sweep_run(s.list, n, 1, norm_piece, &s);
   double total = 0;
-  for (s.first = 0; s.first < chunks; s.first += PARTS) {
-    int64_t part = min_i64(PARTS, chunks - s.first);
-    parallel_for(part, elements / 4, norm_chunk, &s);
-    for (int64_t i = 0; i < part; i++) total += s.parts[i];
-  }
+  for (int i = 0; i < SLICES; i++) total += s.part[i];
   if (out->dtype == PL_F32) *(float *)operand_data(out) = (float)sqrt(total);
   else *(double *)operand_data(out) = sqrt(total);
   return PL_OK;
@@ -99,16 +87,14 @@ typedef struct scaling {
   double factor;
 } scaling;
 
-static void scale_chunk(void *context, int64_t index, int worker) {
-  (void)worker;
+static void scale_piece(void *context, piece at) {
   const scaling *s = context;
-  int64_t begin, n;
-  const pl_operand *o = s->list[chunk_find(s->list, index, &begin, &n)];
+  const pl_operand *o = s->list[at.tensor];
   float room[CHUNK];
-  void *data = chunk_open(o, begin, n, room);
-  if (o->dtype == PL_F64) scale_range_f64(data, s->factor, n);
-  else scale_range_f32(data, s->factor, n);
-  chunk_close(o, begin, n, room);
+  void *data = piece_open(o, at, room);
+  if (o->dtype == PL_F64) scale_range_f64(data, s->factor, at.n);
+  else scale_range_f32(data, s->factor, at.n);
+  piece_close(o, at, room);
 }
 
 static double number_of(const pl_operand *o) {
@@ -123,8 +109,7 @@ KERNEL(scale_all) {
   scaling s = { .list = call->in };
   if (!list_plain(s.list, n) || !list_plain(&factor, 1)) return PL_EUNSUPPORTED;
   s.factor = number_of(factor);
-  int64_t elements, chunks = chunks_total(s.list, n, &elements);
-  parallel_for(chunks, elements / 4, scale_chunk, &s);
+  sweep_run(s.list, n, 1, scale_piece, &s);
   return PL_OK;
 }
 
@@ -135,17 +120,15 @@ typedef struct lerping {
   double weight;
 } lerping;
 
-static void lerp_chunk(void *context, int64_t index, int worker) {
-  (void)worker;
+static void lerp_piece(void *context, piece at) {
   const lerping *s = context;
-  int64_t begin, n;
-  int32_t i = chunk_find(s->list, index, &begin, &n);
+  const int32_t i = at.tensor;
   float room[2][CHUNK];
-  void *x = chunk_open(s->list[i], begin, n, room[0]);
-  void *other = chunk_open(s->others[i], begin, n, room[1]);
-  if (s->list[i]->dtype == PL_F64) lerp_range_f64(x, other, s->weight, n);
-  else lerp_range_f32(x, other, s->weight, n);
-  chunk_close(s->list[i], begin, n, room[0]);
+  void *x = piece_open(s->list[i], at, room[0]);
+  void *other = piece_open(s->others[i], at, room[1]);
+  if (s->list[i]->dtype == PL_F64) lerp_range_f64(x, other, s->weight, at.n);
+  else lerp_range_f32(x, other, s->weight, at.n);
+  piece_close(s->list[i], at, room[0]);
 }
 
 KERNEL(lerp_all) {
@@ -155,7 +138,6 @@ KERNEL(lerp_all) {
   if (!list_plain(s.list, n) || !list_like(s.others, s.list, n) || !list_plain(&weight, 1))
     return PL_EUNSUPPORTED;
   s.weight = number_of(weight);
-  int64_t elements, chunks = chunks_total(s.list, n, &elements);
-  parallel_for(chunks, elements / 4, lerp_chunk, &s);
+  sweep_run(s.list, n, 1, lerp_piece, &s);
   return PL_OK;
 }

@@ -34,24 +34,22 @@ static adam_numbers adam_prepare(const adam *s, double step) {
   };
 }
 
-static void adam_chunk(void *context, int64_t index, int worker) {
-  (void)worker;
+static void adam_piece(void *context, piece at) {
   const adam *s = context;
-  int64_t begin, n;
-  int32_t i = chunk_find(s->params, index, &begin, &n);
+  const int32_t i = at.tensor;
   adam_numbers a = adam_prepare(s, *count_of(s->steps[i]) + 1);
   float room[5][CHUNK];
-  void *p = chunk_open(s->params[i], begin, n, room[0]);
-  void *g = chunk_open(s->grads[i], begin, n, room[1]);
-  void *m = chunk_open(s->means[i], begin, n, room[2]);
-  void *v = chunk_open(s->squares[i], begin, n, room[3]);
-  void *top = s->tops ? chunk_open(s->tops[i], begin, n, room[4]) : NULL;
-  if (s->params[i]->dtype == PL_F64) adam_range_f64(a, p, g, m, v, top, n);
-  else adam_range_f32(a, p, g, m, v, top, n);
-  chunk_close(s->params[i], begin, n, room[0]);
-  chunk_close(s->means[i], begin, n, room[2]);
-  chunk_close(s->squares[i], begin, n, room[3]);
-  if (top) chunk_close(s->tops[i], begin, n, room[4]);
+  void *p = piece_open(s->params[i], at, room[0]);
+  void *g = piece_open(s->grads[i], at, room[1]);
+  void *m = piece_open(s->means[i], at, room[2]);
+  void *v = piece_open(s->squares[i], at, room[3]);
+  void *top = s->tops ? piece_open(s->tops[i], at, room[4]) : NULL;
+  if (s->params[i]->dtype == PL_F64) adam_range_f64(a, p, g, m, v, top, at.n);
+  else adam_range_f32(a, p, g, m, v, top, at.n);
+  piece_close(s->params[i], at, room[0]);
+  piece_close(s->means[i], at, room[2]);
+  piece_close(s->squares[i], at, room[3]);
+  if (top) piece_close(s->tops[i], at, room[4]);
 }
 
 static bool adam_fits(const adam *s) {
@@ -75,8 +73,7 @@ KERNEL(adam_step) {
   s.beta2 = h[2];
   s.eps = h[3];
   s.decay = h[4];
-  int64_t elements, chunks = chunks_total(s.params, s.n, &elements);
-  parallel_for_backwards(chunks, elements, adam_chunk, &s);
+  sweep_run(s.params, s.n, 4, adam_piece, &s);
   for (int32_t i = 0; i < s.n; i++) *count_of(s.steps[i]) += 1;
   return PL_OK;
 }

@@ -19,23 +19,21 @@ typedef struct rmsprop {
 #include "optim_rmsprop_real.h"
 #undef REAL
 
-static void rmsprop_chunk(void *context, int64_t index, int worker) {
-  (void)worker;
+static void rmsprop_piece(void *context, piece at) {
   const rmsprop *s = context;
-  int64_t begin, n;
-  int32_t i = chunk_find(s->params, index, &begin, &n);
+  const int32_t i = at.tensor;
   float room[5][CHUNK];
-  void *p = chunk_open(s->params[i], begin, n, room[0]);
-  void *g = chunk_open(s->grads[i], begin, n, room[1]);
-  void *v = chunk_open(s->squares[i], begin, n, room[2]);
-  void *m = s->means ? chunk_open(s->means[i], begin, n, room[3]) : NULL;
-  void *b = s->buffers ? chunk_open(s->buffers[i], begin, n, room[4]) : NULL;
-  if (s->params[i]->dtype == PL_F64) rmsprop_range_f64(*s, p, g, v, m, b, n);
-  else rmsprop_range_f32(*s, p, g, v, m, b, n);
-  chunk_close(s->params[i], begin, n, room[0]);
-  chunk_close(s->squares[i], begin, n, room[2]);
-  if (m) chunk_close(s->means[i], begin, n, room[3]);
-  if (b) chunk_close(s->buffers[i], begin, n, room[4]);
+  void *p = piece_open(s->params[i], at, room[0]);
+  void *g = piece_open(s->grads[i], at, room[1]);
+  void *v = piece_open(s->squares[i], at, room[2]);
+  void *m = s->means ? piece_open(s->means[i], at, room[3]) : NULL;
+  void *b = s->buffers ? piece_open(s->buffers[i], at, room[4]) : NULL;
+  if (s->params[i]->dtype == PL_F64) rmsprop_range_f64(*s, p, g, v, m, b, at.n);
+  else rmsprop_range_f32(*s, p, g, v, m, b, at.n);
+  piece_close(s->params[i], at, room[0]);
+  piece_close(s->squares[i], at, room[2]);
+  if (m) piece_close(s->means[i], at, room[3]);
+  if (b) piece_close(s->buffers[i], at, room[4]);
 }
 
 static bool rmsprop_fits(const rmsprop *s) {
@@ -59,8 +57,7 @@ KERNEL(rmsprop_step) {
   s.eps = h[2];
   s.decay = h[3];
   s.momentum = h[4];
-  int64_t elements, chunks = chunks_total(s.params, s.n, &elements);
-  parallel_for_backwards(chunks, elements, rmsprop_chunk, &s);
+  sweep_run(s.params, s.n, 4, rmsprop_piece, &s);
   for (int32_t i = 0; i < s.n; i++) *count_of(s.steps[i]) += 1;
   return PL_OK;
 }
