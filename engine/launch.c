@@ -149,6 +149,16 @@ pl_status call_run_kernel(call *c, const pl_operand *const *out) {
   return s;
 }
 
+/* The shape rule speaks for kernels of all devices, so a composite keeps to it too. */
+static pl_status check_made(const call *c, int j, const pl_operand *made) {
+  char says[SHAPE_TEXT], is[SHAPE_TEXT];
+  const pl_operand *rule = &c->out[j];
+  if (shape_equal(made, rule) && made->dtype == rule->dtype) return PL_OK;
+  return status_fail(PL_ESHAPE, call_name(c), NULL, "%s: its composite makes %s %s, its shape rule "
+                     "says %s %s", call_name(c), pl_dtype_name(made->dtype), shape_text(made, is),
+                     pl_dtype_name(rule->dtype), shape_text(rule, says));
+}
+
 static pl_status run_composite(call *c) {
   if (!c->row->info.composite) return PL_EUNSUPPORTED;
   context *here = c->here;
@@ -163,6 +173,7 @@ static pl_status run_composite(call *c) {
   here->shared.autocast = autocast;
   pl_status s = here->rule_status;
   here->rule_status = PL_OK;
+  for (int j = 0; !s && j < c->row->info.n_out; j++) s = check_made(c, j, &made[j]->view);
   for (int j = 0; !s && j < c->row->info.n_out; j++) c->y[j] = tensor_ref(made[j]);
   return s;
 }

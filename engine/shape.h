@@ -25,5 +25,10 @@ const char *shape_text(const pl_operand *o, char *text);
 bool shape_is_sane(const pl_operand *o);
 
 int dtype_promote(int a, int b);         /* PyTorch's table */
+/* As a cast of the CPU: truncated, no further than the integers go; NaN is 0. */
+static inline int64_t dtype_whole(double value) {
+  if (value > -0x1p63 && value < 0x1p63) return (int64_t)value;
+  return value > 0 ? INT64_MAX : value < 0 ? INT64_MIN : 0;
+}
 static inline bool dtype_is_float(int dtype) { return dtype >= PL_F16; }
 static inline bool dtype_is_half(int dtype) { return dtype == PL_F16 || dtype == PL_BF16; }

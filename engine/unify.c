@@ -25,21 +25,15 @@ pl_status call_find_device(call *c) {
   return c->device ? PL_OK : status_fail(PL_EDEVICE, call_name(c), NULL, "no device is open");
 }
 
-/* As a cast of the CPU: truncated, no further than the integers go, NaN is 0. */
-static int64_t whole(double value) {
-  if (!(fabs(value) < 0x1p63)) return value > 0 ? INT64_MAX : value < 0 ? INT64_MIN : 0;
-  return (int64_t)value;
-}
-
 pl_status tensor_from_number(double value, int dtype, device *d, tensor **out) {
   union { uint8_t u8; int32_t i32; int64_t i64; float f32; double f64; } cell;
   int made = dtype_is_half(dtype) ? PL_F32 : dtype;
   pl_operand scalar = { .dtype = made };
   switch (made) {
     case PL_BOOL: cell.u8 = value != 0; break;
-    case PL_U8: cell.u8 = (uint8_t)whole(value); break;
-    case PL_I32: cell.i32 = (int32_t)whole(value); break;
-    case PL_I64: cell.i64 = whole(value); break;
+    case PL_U8: cell.u8 = (uint8_t)dtype_whole(value); break;
+    case PL_I32: cell.i32 = (int32_t)dtype_whole(value); break;
+    case PL_I64: cell.i64 = dtype_whole(value); break;
     case PL_F32: cell.f32 = (float)value; break;
     default: cell.f64 = value;
   }

@@ -3,7 +3,7 @@
 --
 --   command    build/perilune recipes/custom_event.lua
 --   hardware   any CPU; no accelerator is used
---   time       3 s of processor time for 4 epochs, at 2.5 GHz
+--   time       2.3 s for 4 epochs on one core of an AMD EPYC (Zen 4)
 --   expect     a last record of 0.868, the mean of three seeds
 
 local pl = require "perilune"

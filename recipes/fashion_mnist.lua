@@ -2,7 +2,7 @@
 --
 --   command    build/perilune recipes/fashion_mnist.lua          (make demo runs it)
 --   hardware   any CPU; no accelerator is used
---   time       5 s for 8 epochs on one thread of a 2.5 GHz Xeon
+--   time       3.6 s for 8 epochs on one core of an AMD EPYC (Zen 4)
 --   expect     a test accuracy of 0.84, the mean of three seeds
 --
 -- --help lists the options. With --json it writes what it measured, and only after the whole run.

@@ -4,8 +4,8 @@
 --
 --   command    build/perilune recipes/metrics_in_loop.lua
 --   hardware   any CPU; no accelerator is used
---   time       3 s of processor time for 4 epochs, at 2.5 GHz
---   expect     a test accuracy of 0.864, the model expects 0.868, means of three seeds
+--   time       2.1 s for 4 epochs on one core of an AMD EPYC (Zen 4)
+--   expect     a test accuracy of 0.867, the model expects 0.867, means of three seeds
 
 local pl = require "perilune"
 local nn, optim, data, recipe = pl.nn, pl.optim, pl.data, pl.recipe

@@ -3,7 +3,7 @@
 --
 --   command    build/perilune recipes/mixup_ema.lua
 --   hardware   any CPU; no accelerator is used
---   time       34 s of processor time for 4 epochs, at 2.5 GHz
+--   time       26 s for 4 epochs on one core of an AMD EPYC (Zen 4)
 --   expect     a test accuracy of 0.911 with seed 1
 
 local pl = require "perilune"

@@ -3,6 +3,7 @@
 ** the others. A faster form is taken only after all 256 of its results proved equal.
 */
 #include "convert.h"
+#include "shape.h"
 #include "status.h"
 #include <string.h>
 
@@ -22,9 +23,9 @@ static void store(int32_t dtype, void *dst, int64_t i, double value) {
   switch (dtype) {
   case PL_F32: ((float *)dst)[i] = (float)value; break;
   case PL_F64: ((double *)dst)[i] = value; break;
-  case PL_I32: ((int32_t *)dst)[i] = (int32_t)value; break;
-  case PL_I64: ((int64_t *)dst)[i] = (int64_t)value; break;
-  default: ((uint8_t *)dst)[i] = (uint8_t)(int64_t)value;
+  case PL_I32: ((int32_t *)dst)[i] = (int32_t)dtype_whole(value); break;
+  case PL_I64: ((int64_t *)dst)[i] = dtype_whole(value); break;
+  default: ((uint8_t *)dst)[i] = (uint8_t)dtype_whole(value);
   }
 }
 

@@ -83,6 +83,15 @@ static pl_status check_crop(const pl_step *step, const pl_rows_info *in) {
                      (long long)step->width, (long long)rows, (long long)columns);
 }
 
+/* What is put in place of elements is one of their dtype. */
+static pl_status check_value(const pl_step *step, const pl_rows_info *in, const char *argument) {
+  double value = step->value;
+  if (in->dtype != PL_U8 || (value >= 0 && value <= UINT8_MAX && value == rint(value)))
+    return PL_OK;
+  return status_fail(PL_EARGUMENT, names[step->kind], argument, "%s: %s must be a whole number "
+                     "from 0 to 255 in an image of u8, got %g", names[step->kind], argument, value);
+}
+
 /* Erased shares and ratios are taken logarithms and roots of. */
 static pl_status check_erase(const pl_step *step) {
   const double *share = step->scale, *ratio = step->ratio;
@@ -131,9 +140,13 @@ pl_status pl_step_describe(const pl_step *step, const pl_rows_info *in, pl_rows_
   case PL_STEP_NORMALIZE: s = check_channels(step, in); break;
   case PL_STEP_CROP:
     s = check_crop(step, in);
+    if (!s) s = check_value(step, in, "fill");
     if (!s) s = set_size(step, &result, step->height, step->width);
     break;
-  case PL_STEP_ERASE: s = check_erase(step); break;
+  case PL_STEP_ERASE:
+    s = check_erase(step);
+    if (!s) s = check_value(step, in, "value");
+    break;
   case PL_STEP_RESIZE: s = set_resized(step, &result); break;
   default: break;
   }
@@ -235,9 +248,10 @@ static bool draw_box(const pl_step *step, const pl_rows_info *in, const pl_key *
     draw(key, step, 1 + 2 * i, words);
     double share = step->scale[0] + (step->scale[1] - step->scale[0]) * uniform(words[0]);
     double area = share * (double)(h * w), ratio = exp(low + (high - low) * uniform(words[1]));
-    out->height = (int64_t)rint(sqrt(area * ratio));
-    out->width = (int64_t)rint(sqrt(area / ratio));
-    if (out->height >= h || out->width >= w) continue;
+    double height = rint(sqrt(area * ratio)), width = rint(sqrt(area / ratio));
+    if (!(height < (double)h && width < (double)w)) continue;
+    out->height = (int64_t)height;
+    out->width = (int64_t)width;
     draw(key, step, 2 + 2 * i, words);
     out->top = below(words, h - out->height + 1);
     out->left = below(words + 2, w - out->width + 1);

@@ -238,7 +238,8 @@ INFER(group_norm) {
   int64_t groups = INFER_ATTRS(group_norm).groups;
   pl_status s = check_channels(c, 2);
   if (s || (s = check_vector(c, 1, x->sizes[1])) || (s = check_vector(c, 2, x->sizes[1]))) return s;
-  if (groups < 1 || x->sizes[1] % groups)
+  bool fit = groups >= 1 && groups <= (x->sizes[1] ? x->sizes[1] : 1);
+  if (!fit || x->sizes[1] % groups)
     return infer_error(c, "groups", PL_EARGUMENT, "%lld channels do not form %lld groups",
                        (long long)x->sizes[1], (long long)groups);
   infer_like(c->out, x);

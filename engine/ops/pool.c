@@ -16,8 +16,8 @@ static pl_status check_image(infer *c) {
                        shape_text(x, text));
   int64_t h = x->sizes[x->rank - 2], w = x->sizes[x->rank - 1];
   if (h < 1 || w < 1 || h > INT32_MAX / w)
-    return infer_error(c, c->op->in[0].name, PL_ESHAPE, "the planes are %lld x %lld", (long long)h,
-                       (long long)w);
+    return infer_error(c, c->op->in[0].name, PL_ESHAPE, "its planes are %lld x %lld; they need 1 "
+                       "to %d elements", (long long)h, (long long)w, INT32_MAX);
   return PL_OK;
 }
 

@@ -64,13 +64,12 @@ INFER(arg) {
   return s;
 }
 
-/* Same shape, along one axis, the first attribute; a scalar counts as one line. */
+/* Same shape, along one axis, the first attribute; a scalar counts as one line of one element. */
 INFER(along) {
-  infer_like(c->out, c->in[0]);
+  int rank = c->in[0]->rank;
   int32_t axis = *(const pl_dim *)c->attrs;
-  if (infer_axis(axis, c->in[0]->rank) < 0 && c->in[0]->rank)
-    return infer_axis_error(c, "axis", axis, c->in[0]->rank);
-  return PL_OK;
+  infer_like(c->out, c->in[0]);
+  return infer_axis(axis, rank ? rank : 1) < 0 ? infer_axis_error(c, "axis", axis, rank) : PL_OK;
 }
 
 INFER(cumsum) {

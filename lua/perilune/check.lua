@@ -371,6 +371,20 @@ function check.value(label, name, value, entry)
   return value
 end
 
+--- Check the path of a file: C would end it at a zero byte and take another file.
+-- @param label the callee, in errors
+-- @return the path
+function check.path(label, path)
+  if type(path) ~= "string" then
+    errors.raise("argument", ("%s: the path must be a string, got %s"):format(label,
+      check.describe(path)), { argument = "path" })
+  elseif path:find("\0", 1, true) then
+    errors.raise("argument", ("%s: the path has a zero byte: %q"):format(label, path),
+      { argument = "path" })
+  end
+  return path
+end
+
 local function strict_index(t, key)
   local meta = getmetatable(t)
   if type(key) ~= "string" or meta.optional[key] then return nil end

@@ -4,6 +4,7 @@
 
 local ffi = require "ffi"
 local C = require "perilune.io_ffi"
+local check_path = require("perilune.check").path
 local create = require "perilune.create"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
@@ -76,7 +77,7 @@ end
 -- @param metadata optional { key = text }
 -- @raise kind "io" when it cannot be written; the old file is then as it was
 function safetensors.save(path, tensors, metadata)
-  if type(path) ~= "string" then refuse("the path must be a string") end
+  check_path("safetensors.save", path)
   check(C.pl_safetensors_write(path, safetensors.arguments(tensors, metadata)))
 end
 
@@ -115,9 +116,7 @@ end
 -- @return the metadata, { key = text }
 -- @raise kind "io" or "format" when it cannot be read
 function safetensors.load(path)
-  if type(path) ~= "string" then
-    errors.raise("argument", "safetensors.load: the path must be a string", { argument = "path" })
-  end
+  check_path("safetensors.load", path)
   local out = ffi.new "pl_safetensors *[1]"
   check(C.pl_safetensors_open(path, out))
   local file = out[0]

@@ -87,7 +87,8 @@ return function(t, read)
   local cells, shape, dtype = read(t, "tostring")
   local n = 1
   for _, size in ipairs(shape) do n = n * size end
-  local parts = { layout(cells, shape, number_format(cells, n, dtype), n > MAX_ELEMENTS) }
+  local parts = { n == 0 and "[]"
+    or layout(cells, shape, number_format(cells, n, dtype), n > MAX_ELEMENTS) }
   local kept = t.dtype
   if n == 0 then parts[#parts + 1] = ("size = {%s}"):format(table.concat(shape, ", ")) end
   if kept ~= "f32" and kept ~= "bool" and kept ~= "i64" then

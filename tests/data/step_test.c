@@ -88,6 +88,31 @@ static void sizes_are_limited(void) {
   OK(pl_step_describe(&erase, &tall, &result));
 }
 
+static void values_fit_the_dtype(void) {
+  pl_rows_info bytes = image(PL_U8, 1, 4, 4), floats = image(PL_F32, 1, 4, 4), result;
+  const double wrong[] = {300, -1, 0.5, NAN};
+  for (int i = 0; i < 4; i++) {
+    pl_step crop = {.kind = PL_STEP_CROP, .padding = 1, .height = 4, .width = 4,
+                    .value = wrong[i]};
+    pl_step erase = {.kind = PL_STEP_ERASE, .scale = {0.1, 0.2}, .ratio = {1, 2},
+                     .value = wrong[i]};
+    CHECK(pl_step_describe(&crop, &bytes, &result) == PL_EARGUMENT);
+    CHECK(pl_step_describe(&erase, &bytes, &result) == PL_EARGUMENT);
+    OK(pl_step_describe(&crop, &floats, &result));
+    OK(pl_step_describe(&erase, &floats, &result));
+  }
+}
+
+/* A box of such a ratio fits no image. */
+static void boxes_of_any_ratio(void) {
+  float in[16] = {0}, out[16];
+  pl_rows_info info = image(PL_F32, 1, 4, 4);
+  pl_step erase = {.kind = PL_STEP_ERASE, .probability = 1, .value = 9, .scale = {0.5, 0.6},
+                   .ratio = {1e300, 1e308}};
+  OK(pl_step_run(&erase, &info, &key, in, out));
+  CHECK(memcmp(in, out, sizeof in) == 0);
+}
+
 /* Which window of the padded image is it? Each pixel names its place. */
 static bool is_window(const uint8_t *out, int top, int left) {
   for (int y = 0; y < 3; y++)
@@ -275,6 +300,8 @@ int main(void) {
   UNIT(normalize_takes_channels);
   UNIT(resize_is_bilinear);
   UNIT(sizes_are_limited);
+  UNIT(values_fit_the_dtype);
+  UNIT(boxes_of_any_ratio);
   UNIT(crop_gives_every_window);
   UNIT(flip_happens_as_often_as_asked);
   UNIT(erasing_sets_a_box);

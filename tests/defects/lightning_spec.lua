@@ -68,6 +68,12 @@ describe("Lightning's complaint", function()
   after_each(function() process.remove(folder) end)
 
   it("2: what nobody asks for costs time in each step", function()
+    -- Attached, and no hook of it is defined: asked when a run begins, and in no step.
+    local asked, at_start = 0, nil
+    local idle = setmetatable({ on_training_run_start = function() at_start = asked end },
+      { __index = function() asked = asked + 1 end })
+    make{ idle }:train{ train_dataset = set(8), num_epochs = 1, per_device_batch_size = 2 }
+    assert.are.equal(at_start, asked)
     local trainer = make{}
     local handler, lookups = trainer.callback_handler, 0
     local hooks = setmetatable({}, { __index = function() lookups = lookups + 1 end })
@@ -158,6 +164,7 @@ describe("Lightning's complaint", function()
       assert.truthy(stopped.err:find("the state was saved in " .. where, 1, true), stopped.err)
       local resumed = script("%s", where)
       assert.are.equal(0, resumed.code, resumed.err)
+      assert.truthy(resumed.out:find("going on from .*/interrupted after update 1%d"), resumed.out)
       assert.are.equal(whole, resumed.out:match("losses [^\n]+"))
     end
   end)

@@ -46,6 +46,26 @@ describe("sizes", function()
     fails("shape", "one_hot: index has 8 dimensions", index.one_hot, index, 3)
   end)
 
+  it("many rows of nothing print at once", function()
+    assert.equal("tensor([], size = {0})", tostring(f32(0)))
+    assert.equal("tensor([], size = {1099511627776, 0})", tostring(f32(2 ^ 40, 0)))
+  end)
+
+  it("a scalar has one line: axis 1, or -1", function()
+    local x = pl.scalar(3)
+    for _, name in ipairs{ "softmax", "log_softmax", "cumsum" } do
+      assert.equal(x[name](x, 1):item(), x[name](x, -1):item())
+      fails("shape", name .. ": axis %-2 does not exist: the input is a scalar", x[name], x, -2)
+      fails("shape", name .. ": axis 2 does not exist", x[name], x, 2)
+    end
+  end)
+
+  it("no channels form no groups", function()
+    local x = f32(3, 0, 2)
+    fails("argument", "group_norm: 0 channels do not form 2 groups", x.group_norm, x, nil, nil, 2)
+    assert.same({ 3, 0, 2 }, x:group_norm(nil, nil, 1).shape)
+  end)
+
   it("windows beyond 32 bits are refused", function()
     local x, w = f32(1, 1, 1, 1), f32(1, 1, 1, 1)
     fails("argument", "stride must lie in 1..2147483647", x.conv2d, x, w, nil, { stride = HUGE })

@@ -335,7 +335,8 @@ local samples = {
     { { x{} }, { padding = {} } }, { { x{ 0, 2 } }, { padding = { 1, 1, 1, 0 } } },
     { { x{ 2, 3 } }, { padding = { 1 } }, { wrong = true } },
     { { x{ 3 } }, { padding = { 1, 1, 1, 1 } }, { wrong = true } },
-    { { x{ 2, 3 } }, { padding = { -2, -2 } }, { wrong = true } } },
+    { { x{ 2, 3 } }, { padding = { -2, -2 } }, { wrong = true } },
+    { { x{ 2, 3 } }, { padding = { -4, 3 } }, { wrong = true } } },
 
   rand = { { {}, { sizes = { 2, 3 } } }, { {}, { sizes = { 5000 } } },
     { {}, { sizes = {} } }, { {}, { sizes = { 0 } } },

@@ -65,6 +65,7 @@ local conv_transpose2d = {
   { { x{ 2, 3, 4, 4 }, x{ 2, 2, 3, 3 } }, nil, { wrong = true } },
   { { x{ 2, 2, 4, 4 }, x{ 2, 2, 3, 3 } }, { output_padding = 1 }, { wrong = true } },
   { { x{ 2, 2, 1, 1 }, x{ 2, 2, 1, 1 } }, { padding = 1 }, { wrong = true } },
+  { { x{ 2, 2, 1, 1 }, x{ 2, 2, 2, 2 } }, { padding = 1 }, { wrong = true } },
   { { x{ 2, 2, 4, 4 }, x{ 2, 3, 3, 3 }, x{ 2 } }, nil, { wrong = true } },
 }
 

@@ -27,6 +27,36 @@ describe("recipes/character_lm.lua", function()
     assert.truthy(out:find("\nnan[na]+\n"), out)
   end)
 
+  it("measures what it has not read, and draws character after character", function()
+    local path = os.tmpname()
+    process.write(path, ("na"):rep(4500) .. ("bo"):rep(500))
+    local arguments = ("%s --epochs 5 --quiet --prompt na --data %s"):format(small, path)
+    local seen, result = support.observed("character_lm", arguments, [[
+      function watch:on_training_run_end(trainer)
+        local history, model = trainer.run_history, trainer.model
+        seen.loss = history:get_latest_metric "eval_loss_epoch"
+        pl.no_grad(function()
+          model.head.weight:fill_(0)
+          model.head.bias:fill_(0)
+        end)
+        local known, unknown, forward = 0, 0, pl.nn.LSTM.forward
+        function pl.nn.LSTM:forward(x, state)
+          if state then known = known + 1 else unknown = unknown + 1 end
+          return forward(self, x, state)
+        end
+        local text = pl.no_grad(model.sample, model, "na", 40)
+        seen.other_text = text ~= pl.no_grad(model.sample, model, "na", 40)
+        seen.calls = { unknown, known }
+        pl.nn.LSTM.forward = forward
+      end
+    ]])
+    os.remove(path)
+    assert.is_near(math.exp(seen.loss), result.eval_perplexity[5], 1e-9)
+    assert.is_true(result.eval_perplexity[5] > 2 * result.train_perplexity[5])
+    assert.is_true(seen.other_text)
+    assert.are.same({ 2, 2 * 39 }, seen.calls)
+  end)
+
   it("says in one sentence what is wrong with the text", function()
     for arguments, text in pairs {
       ["--data /nonexistent"] = "/nonexistent: No such file or directory; give a text with --data",

@@ -29,6 +29,29 @@ describe("recipes/fashion_mnist.lua", function()
     assert.are.equal("string", type(result.perilune_version))
   end)
 
+  it("holds out a part of the training images, and tests on the test images", function()
+    local seen = support.observed("fashion_mnist", small .. "--quiet", [[
+      function watch:on_training_run_start(trainer)
+        seen.sizes = { trainer.train_dataset:size(), trainer.eval_dataset:size() }
+        seen.momentum = trainer.optimizer.param_groups[1].momentum
+        local held_out = {}
+        for i = 1, trainer.eval_dataset:size() do held_out[trainer.eval_dataset:index(i)] = true end
+        seen.leaked = 0
+        for i = 1, trainer.train_dataset:size() do
+          if held_out[trainer.train_dataset:index(i)] then seen.leaked = seen.leaked + 1 end
+        end
+      end
+      function watch:on_evaluation_run_start(trainer)
+        local test = pl.data.FashionMNIST{ split = "test" }
+        seen.tests = same(first_batch(trainer.eval_dataset)[1], first_batch(test)[1])
+      end
+    ]])
+    assert.are.same({ 459, 41 }, seen.sizes)
+    assert.are.equal(0, seen.leaked)
+    assert.are.equal(0.9, seen.momentum)
+    assert.is_true(seen.tests)
+  end)
+
   it("gives the same losses with one thread and two, and from run to run", function()
     local losses = {}
     for i, threads in ipairs{ 1, 1, 2 } do

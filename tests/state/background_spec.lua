@@ -83,6 +83,27 @@ describe("saving in a run", function()
     assert.is_string(process.read(folder .. "/idle/state.json"))
   end)
 
+  it("gives a state its name when all of it is on the disk", function()
+    local seen, torn = 0, {}
+    local function look()
+      for _, name in ipairs(entries(folder)) do
+        local files = name:find("%.tmp$") and {} or entries(folder .. "/" .. name)
+        if files[1] and #files ~= 3 then torn[#torn + 1] = name end
+        seen = seen + (files[1] and 1 or 0)
+      end
+    end
+    local model = nn.Linear(700, 700)
+    local trainer = pl.Trainer{ model = model, loss_func = nn.MSELoss(), quiet = true,
+      optimizer = optim.SGD(model:parameters(), { lr = 0.1, momentum = 0.9 }), callbacks = {
+        { on_train_step_start = look, on_train_batch_loss = look, on_backward_end = look,
+          on_optimizer_step_end = look },
+        callbacks.SaveTrainingStateCallback{ save_dir = folder, every = { updates = 1 } } } }
+    trainer:train{ train_dataset = data.TensorDataset(pl.randn(20, 700), pl.randn(20, 700)),
+      num_epochs = 1, per_device_batch_size = 2 }
+    assert.are.same({}, torn)
+    assert.is_true(seen > 0)
+  end)
+
   it("raises at an edge what was not said to go on", function()
     local told
     local trainer = trainer_with{ { on_train_step_start = function(_, t)

@@ -53,6 +53,14 @@ describe("codec", function()
     assert.are.equal(t, codec.decode(text, tensors).a[1])
   end)
 
+  it("keeps tensors apart whose places read alike", function()
+    local one, two = pl.tensor{ 1 }, pl.tensor{ 2 }
+    local text, tensors = codec.encode({ ["a.b"] = one, a = { b = two } }, "state")
+    local back = codec.decode(text, tensors)
+    assert.are.equal(one, back["a.b"])
+    assert.are.equal(two, back.a.b)
+  end)
+
   it("names what cannot be saved", function()
     local loop = {}
     loop.loop = loop

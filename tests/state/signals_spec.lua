@@ -15,6 +15,7 @@ local at, numbers = plan:match("^(%d+):(.*)$")
 local function send(_, trainer)
   if trainer.update ~= tonumber(at) then return end
   at = nil
+  if mode == "thrice" then os.execute(("kill -15 $PPID; sleep 0.05; "):rep(3)) end
   for number in numbers:gmatch("%d+") do ffi.C.kill(ffi.C.getpid(), tonumber(number)) end
 end
 local hooks = { on_exception = function(_, _, err) print("exception", err.kind) end,
@@ -41,6 +42,10 @@ if mode == "steps" then
   end
 elseif mode == "caught" then
   print("caught", not pcall(trainer.train, trainer, options))
+elseif mode == "fails later" then
+  assert(not pcall(trainer.train, trainer, options))
+  trainer:evaluate{ dataset = options.eval_dataset }
+  error "another"
 elseif mode == "alone" then
   trainer.callback_handler:add_callback{ on_eval_step_end = send }
   trainer:evaluate{ dataset = options.eval_dataset, per_device_batch_size = 4 }
@@ -109,6 +114,14 @@ describe("a signal", function()
       assert.are.equal("exception\tinterrupted\nexception too\nteardown\n", result.out)
       assert.are.equal(130, run(where, "root", "3:2,2").code)
       assert.is_nil(process.read(where .. "/interrupted/state.json"))
+      assert.are.equal(143, run(where, "root", "3:15,2").code)   -- the first one decides
+    end)
+  end)
+
+  it("ends the process at once when it comes a third time", function()
+    each_program(function(run, where)
+      local result = run(where, "root", "3:15", "thrice")
+      assert.are.same({ 143, "" }, { result.code, result.out })
     end)
   end)
 
@@ -140,6 +153,9 @@ describe("a signal", function()
       local result = run(where, "root", "2:15", "caught")
       assert.are.equal(0, result.code, result.err)
       assert.truthy(result.out:find("caught\ttrue\nend\n", 1, true), result.out)
+      result = run(where, "root", "2:15", "'fails later'")
+      assert.are.equal(1, result.code, result.err)
+      assert.truthy(result.err:find("another", 1, true), result.err)
     end)
   end)
 

@@ -8,6 +8,7 @@
 
 local ffi = require "ffi"
 local attributes = require "perilune.attributes"
+local check = require "perilune.check"
 local class = require "perilune.class"
 local create = require "perilune.create"
 local engine = require "perilune.engine"
@@ -37,7 +38,7 @@ end
 -- @param channels true: its images get a first dimension of size 1
 -- @return rows, for a field of a source
 function Source.open_idx(path, rank, channels)
-  engine.check(C.pl_rows_open_idx(path, rank, out_rows))
+  engine.check(C.pl_rows_open_idx(check.path("Source.open_idx", path), rank, out_rows))
   local rows = ffi.gc(out_rows[0], C.pl_rows_free)
   if channels then engine.check(C.pl_rows_add_channel(rows)) end
   return rows

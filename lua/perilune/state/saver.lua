@@ -3,6 +3,7 @@
 
 local ffi = require "ffi"
 local C = require "perilune.io_ffi"
+local check = require "perilune.check"
 local class = require "perilune.class"
 local engine = require "perilune.engine"
 local safetensors = require "perilune.safetensors"
@@ -37,6 +38,7 @@ end
 -- @param when_over when_over(err) is called by a later `poll`; err is nil when it is on the disk
 function Saver:save(path, files, when_over)
   local is_directory = files[1].name ~= nil
+  check.path("save", path)
   engine.check(C.pl_saver_begin(self.thread, path, is_directory and 1 or 0))
   for _, file in ipairs(files) do
     add(self.thread, file)
@@ -49,7 +51,7 @@ end
 function Saver:remove(path, names)
   local list = ffi.new("const char *[?]", math.max(#names, 1))
   for i, name in ipairs(names) do list[i - 1] = name end
-  engine.check(C.pl_saver_remove(self.thread, path, list, #names))
+  engine.check(C.pl_saver_remove(self.thread, check.path("remove", path), list, #names))
   handed_over(self)
 end
 
