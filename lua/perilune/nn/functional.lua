@@ -41,6 +41,25 @@ function functional.dropout(x, ...)
   return x:dropout(o.p)
 end
 
+local normalize_options = {
+  { "p", 2, min = 0 }, { "dim", 2, type = { "integer", "list" } }, { "eps", 1e-12, min = 0 },
+}
+
+--- x over its p-norm along dim, 2 if not given; no norm counts as less than eps.
+function functional.normalize(x, ...)
+  local o = check.call(normalize_options, "normalize", ...)
+  return x / x:norm(o.p, o.dim, true):clamp{ min = o.eps }
+end
+
+local cosine_options = { { "dim", 2, type = "integer" }, { "eps", 1e-8, min = 0 } }
+
+--- The cosine of the angle between x and other along dim.
+function functional.cosine_similarity(x, other, ...)
+  local o = check.call(cosine_options, "cosine_similarity", ...)
+  local norms = x:norm(2, o.dim) * other:norm(2, o.dim)
+  return (x * other):sum(o.dim) / norms:clamp{ min = o.eps }
+end
+
 --- Rows of weight at positions from 1.
 function functional.embedding(positions, weight)
   return weight:embedding(positions)

@@ -57,7 +57,7 @@ function picking.argsort(t, ...) return select(2, t:sort(...)) end
 
 --- The positions of the elements that are not 0, in order: i64, n x dimensions. Reads the tensor.
 function picking.nonzero(t)
-  local cells, shape = require("perilune.tensor").read(t:ne(0), "nonzero")
+  local cells, shape = t:ne(0):cells "nonzero"
   local rank, count, found = #shape, 1, {}
   for _, size in ipairs(shape) do count = count * size end
   for at = 0, count - 1 do
