@@ -10,12 +10,18 @@ local is_tensor = check.is_tensor
 
 local picking = {}
 
+-- Positions may be a plain list: t:index_select(1, { 3, 1 }).
+local function as_index(value)
+  if type(value) ~= "table" or is_tensor(value) or type(value[1]) ~= "number" then return value end
+  return require("perilune.create").tensor(value, "i64")
+end
+
 -- t:gather(1, index) and t:gather(index, 1).
 local function dimension_first(name)
   local op = ops.functions[name]
   return function(t, index, axis, ...)
-    if is_tensor(axis) and not is_tensor(index) then index, axis = axis, index end
-    return op(t, index, axis, ...)
+    if type(index) == "number" then index, axis = as_index(axis), index end
+    return op(t, as_index(index), axis, ...)
   end
 end
 
