@@ -4,6 +4,8 @@
 
 local check = require "perilune.check"
 local errors = require "perilune.errors"
+local pooling = require "perilune.nn.pooling"
+local sizes = require "perilune.nn.pairs_of_sizes"
 local suggest = require "perilune.suggest"
 
 local functional = {}
@@ -25,6 +27,28 @@ for name, loss in pairs(require "perilune.nn.loss_functions") do
   functional[name] = function(input, target, ...)
     return compute(input, target, check.call(options, name, ...))
   end
+end
+
+-- Pooling as its layers do it, which check and prepare the window: MaxPool2d's options follow x. In
+-- a loop of many small calls the layer itself, made once, is faster.
+for name, layer in pairs{
+  max_pool2d = "MaxPool2d", avg_pool2d = "AvgPool2d",
+  adaptive_max_pool2d = "AdaptiveMaxPool2d", adaptive_avg_pool2d = "AdaptiveAvgPool2d",
+} do
+  functional[name] = function(x, ...) return pooling[layer](...)(x) end
+end
+
+local conv2d_options = {
+  { "bias", type = "tensor" }, sizes.option("stride", 1), sizes.option("padding", 0),
+  sizes.option("dilation", 1), { "groups", 1, type = "integer", min = 1 },
+}
+
+--- Cross-correlation of images with a weight out x in/groups x height x width:
+-- conv2d(x, weight, bias, stride, padding, dilation, groups), or { padding = 1 }.
+function functional.conv2d(x, weight, ...)
+  local o = check.call(conv2d_options, "conv2d", ...)
+  return x:conv2d(weight, o.bias or nil, { stride = o.stride, padding = o.padding,
+    dilation = o.dilation, groups = o.groups })
 end
 
 --- x weight^T + bias.
