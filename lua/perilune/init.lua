@@ -57,7 +57,7 @@ local modules = {
   InMemoryRunHistory = "perilune.in_memory_run_history",
   Profile = "perilune.profile",
   safetensors = "perilune.safetensors", Interval = "perilune.interval",
-  recipe = "perilune.recipe",
+  recipe = "perilune.recipe", einsum = "perilune.einsum",
 }
 
 local function all_names()

@@ -111,7 +111,15 @@ local function settle(status, row, ...)
 end
 ops.settle = settle
 
-ops.stale_message = stale_message
+--- Raise a failed engine call on one tensor; a stale handle names the op that made it.
+-- @param name the caller, in errors
+function ops.check(status, t, name)
+  if status == 0 then return end
+  if status == C.PL_ESTALE then
+    engine.raise(status, stale_message({ name = name }, "the tensor", t))
+  end
+  fail(status)
+end
 
 --- The results of a call that did not answer PL_OK, all of them owned before the launches run.
 local function late_results(status, row, ...)
