@@ -123,7 +123,8 @@ describe("An engine without the CPU's library", function()
     if process.sanitized then return pending("plain luajit cannot load a sanitized engine") end
     local folder = process.folder()
     local result = process.run(("cp %s/libperilune.so %s && PERILUNE_ACCELERATORS= PERILUNE_LIB=%s"
-      .. " luajit -e 'require [[perilune]]'"):format(quote(process.build), folder, folder))
+      .. " LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' luajit -e 'require [[perilune]]'"):format(
+      quote(process.build), folder, folder))
     process.remove(folder)
     assert.equal(1, result.code)
     assert.truthy(result.err:find("there is no accelerator 'cpu'", 1, true), result.err)
