@@ -48,8 +48,8 @@ foreach(name IN LISTS strangers)
 endforeach()
 
 # ---- C units: linked with the engine's objects and, in tests/<accelerator>/, with that device's.
-# A folder's options.cmake adds what its units need, and may give them an environment of their own
-# and all its tests fixtures to wait for.
+# A folder's options.cmake adds what its units need, and may give them an environment of their own,
+# an engine to link with instead of its objects, and all its tests fixtures to wait for.
 file(GLOB unit_options CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/options.cmake)
 foreach(file IN LISTS unit_options)
   include(${file})
@@ -63,7 +63,12 @@ foreach(unit IN LISTS units)
   set(target test.${name})
   add_executable(${target} ${unit})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  target_link_libraries(${target} PRIVATE perilune_objects)
+  if(DEFINED ${folder}_engine)
+    target_include_directories(${target} PRIVATE engine)
+    target_link_libraries(${target} PRIVATE ${${folder}_engine})
+  else()
+    target_link_libraries(${target} PRIVATE perilune_objects)
+  endif()
   if(TARGET perilune_${folder} AND perilune_${folder} IN_LIST accelerators)
     get_target_property(libraries perilune_${folder} LINK_LIBRARIES)
     get_target_property(objects perilune_${folder} PL_OBJECTS)

@@ -10,44 +10,28 @@
 #include "cell.h"
 #include "context.h"
 #include "dispatch.h"
+#include "node_heap.h"
 #include "profile.h"
 #include "queue.h"
 #include "rule.h"
 
 struct pl_backward {
-  node **heap;                 /* by sequence, highest first; holds references */
-  int32_t count, capacity;
+  node_heap heap;
   int32_t flags;
   node *running;               /* the custom node Lua works on */
 };
 
-static pl_status heap_push(pl_backward *b, node *n) {
-  if (b->count == b->capacity) {
-    int32_t capacity = b->capacity ? 2 * b->capacity : 64;
-    node **grown = realloc(b->heap, (size_t)capacity * sizeof *grown);
-    if (!grown) return status_fail(PL_EMEMORY, "backward", NULL, "backward: out of memory");
-    b->heap = grown;
-    b->capacity = capacity;
-  }
-  int i = b->count++;
-  for (; i > 0 && b->heap[(i - 1) / 2]->sequence < n->sequence; i = (i - 1) / 2)
-    b->heap[i] = b->heap[(i - 1) / 2];
-  b->heap[i] = node_ref(n);
+static pl_status push(pl_backward *b, node *n) {
+  if (!node_heap_push(&b->heap, n))
+    return status_fail(PL_EMEMORY, "backward", NULL, "backward: out of memory");
   n->owner = b;
   return PL_OK;
 }
 
-static node *heap_pop(pl_backward *b) {
-  node *top = b->heap[0], *last = b->heap[--b->count];
-  int i = 0;
-  for (int child; (child = 2 * i + 1) < b->count; i = child) {
-    if (child + 1 < b->count && b->heap[child + 1]->sequence > b->heap[child]->sequence) child++;
-    if (b->heap[child]->sequence <= last->sequence) break;
-    b->heap[i] = b->heap[child];
-  }
-  if (b->count) b->heap[i] = last;
-  top->owner = NULL;
-  return top;
+static node *pop(pl_backward *b) {
+  node *n = node_heap_pop(&b->heap);
+  n->owner = NULL;
+  return n;
 }
 
 /* Nobody else can see this tensor's memory: it may be kept or written over. */
@@ -107,7 +91,7 @@ static pl_status send(pl_backward *b, edge to, tensor *g) {
                        "graph; finish it first");
   }
   pl_status s = add_to(&n->grads[to.output], g, create);
-  return s || n->owner ? s : heap_push(b, n);
+  return s || n->owner ? s : push(b, n);
 }
 
 /* dx as big as its input: what broadcasting repeated is summed. In the open frame. */
@@ -303,8 +287,8 @@ pl_status pl_backward_next(pl_backward *b, pl_work *work, int32_t *state) {
   c->shared.grad = (b->flags & PL_CREATE_GRAPH) != 0;
   c->shared.autocast = 0;                  /* a gradient computes in the dtypes of its forward */
   *state = PL_FINISHED;
-  while (!s && b->count) {
-    node *n = heap_pop(b);
+  while (!s && b->heap.count) {
+    node *n = pop(b);
     if (n->op == NODE_CUSTOM) {
       s = start_custom(b, n, work);
       if (!s) *state = PL_WORK;
@@ -406,8 +390,8 @@ pl_status pl_backward_begin(const pl_tensor *roots, const pl_tensor *grads, int3
   if (!b) return status_fail(PL_EMEMORY, "backward", NULL, "backward: out of memory");
   b->flags = flags;
   context *c = context_here();
-  b->heap = c->spare_heap;               /* what the last backward used; NULL while one nests */
-  b->capacity = c->spare_capacity;
+  b->heap.nodes = c->spare_heap;         /* what the last backward used; NULL while one nests */
+  b->heap.capacity = c->spare_capacity;
   c->spare_heap = NULL;
   c->spare_capacity = 0;
   int32_t recording = c->shared.grad;
@@ -427,15 +411,15 @@ pl_status pl_backward_begin(const pl_tensor *roots, const pl_tensor *grads, int3
 void pl_backward_end(pl_backward *b) {
   if (!b) return;
   if (b->running) finish_node(b, b->running);
-  while (b->count) finish_node(b, heap_pop(b));
+  while (b->heap.count) finish_node(b, pop(b));
   context *c = context_here();
   node **spare = c->spare_heap;
-  if (b->capacity > c->spare_capacity) {
-    c->spare_heap = b->heap;
-    c->spare_capacity = b->capacity;
+  if (b->heap.capacity > c->spare_capacity) {
+    c->spare_heap = b->heap.nodes;
+    c->spare_capacity = b->heap.capacity;
     free(spare);
   } else {
-    free(b->heap);
+    free(b->heap.nodes);
   }
   cell_free(b, sizeof *b);
 }

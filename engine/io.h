@@ -37,7 +37,7 @@ pl_status pl_safetensors_write(const char *path, const char *const *names, const
 typedef struct pl_saver pl_saver;
 pl_status pl_saver_new(pl_saver **out);
 /* Waits where two saves are still on their way. A save that was begun and not committed is dropped
-** when another is begun. */
+** when another is begun, and where something cannot be added to it. */
 pl_status pl_saver_begin(pl_saver *s, const char *path, int32_t is_directory);
 /* `name` is the file's in the directory; a save that is no directory has one file. */
 pl_status pl_saver_add_tensors(pl_saver *s, const char *name, const char *const *names,
@@ -45,7 +45,8 @@ pl_status pl_saver_add_tensors(pl_saver *s, const char *name, const char *const 
                                const pl_safetensors_note *notes, int32_t n_notes);
 pl_status pl_saver_add_text(pl_saver *s, const char *name, const char *text, int64_t size);
 pl_status pl_saver_commit(pl_saver *s);
-/* A file, or a directory with these files; others stay, and with them their directory. */
+/* A file, or a directory with these files; others stay, and with them their directory. What is not
+** there is removed already. */
 pl_status pl_saver_remove(pl_saver *s, const char *path, const char *const *names, int32_t n);
 /* How the oldest that was handed over and not asked for has ended: 1 and its status (its sentence
 ** is the thread's last error then). 0: none has, or with `wait` none is left. */

@@ -22,11 +22,13 @@ enum { PL_BOOL, PL_U8, PL_I32, PL_I64, PL_F16, PL_BF16, PL_F32, PL_F64, PL_DTYPE
 
 /* ---- errors and interrupts ---------------------------------------------------------------- */
 
-const char *pl_error(void);            /* the sentence of this thread's last failure */
-const char *pl_error_op(void);         /* the op it concerns, or "" */
-const char *pl_error_argument(void);   /* the argument it concerns, or "" */
-const char *pl_status_name(pl_status status);
-const char *pl_version(void);
+/* Of this thread's last failure, until its next call: the sentence, and the op and the argument it
+** concerns or "". They say nothing after a call that went well. */
+const char *pl_error(void);
+const char *pl_error_op(void);
+const char *pl_error_argument(void);
+const char *pl_status_name(pl_status status);   /* "shape" of PL_ESHAPE: kinds of errors in Lua */
+const char *pl_version(void);                   /* "0.1.0" */
 
 /* Signals that ask to stop are counted; the first since the last clear gives name and code. */
 void pl_interrupt_raise(int32_t signal_number);   /* async-signal-safe: count one */
@@ -61,7 +63,8 @@ typedef struct pl_context {
 pl_context *pl_context_get(void);
 
 /* A scope owns the tensors made while it is the innermost one entered. Leaving stops that and
-** keeps them alive; closing leaves if need be (scopes entered inside included) and frees them. */
+** keeps them alive; closing leaves if need be (scopes entered inside included) and frees them. A
+** closed scope may be entered again. PL_EARGUMENT: one that was freed, or is entered already. */
 pl_status pl_scope_new(int32_t *out);
 pl_status pl_scope_enter(int32_t scope);
 pl_status pl_scope_leave(int32_t scope);
@@ -70,14 +73,20 @@ void pl_scope_free(int32_t scope);
 
 /* ---- devices ------------------------------------------------------------------------------ */
 
-pl_status pl_device_open(const char *name, int32_t *out);   /* "cpu", "cuda:1"; opens once */
-const char *pl_device_name(int32_t device);
-const char *pl_device_description(int32_t device);
+/* "cpu", "cuda" (which is cuda:0), "cuda:1". Opens once; devices stay open until the process ends,
+** their ids count from 0. PL_EARGUMENT: no name of a device; PL_EDEVICE: there is none such. Below,
+** PL_EDEVICE is an id that is not open. */
+pl_status pl_device_open(const char *name, int32_t *out);
+const char *pl_device_name(int32_t device);          /* "cuda:1", or "none" */
+const char *pl_device_description(int32_t device);   /* a few words for people, or "" */
+/* PL_EARGUMENT where the device has no such property or not such a value. */
 pl_status pl_device_set(int32_t device, const char *property, int64_t value);
 pl_status pl_device_get(int32_t device, const char *property, int64_t *out);
-pl_status pl_device_available(int32_t index,
-                              const char **out); /* names found; PL_EARGUMENT ends */
+/* The accelerators that were found, by name; PL_EARGUMENT ends. 0 looks for them anew, and what
+** was answered before is then gone. */
+pl_status pl_device_available(int32_t index, const char **out);
 pl_status pl_device_count(const char *name, int32_t *out);  /* of the accelerator "cuda" */
+/* Bytes but for allocations, the buffers made so far; cached ones serve the next tensors. */
 typedef struct pl_memory { int64_t in_use, cached, peak, allocations, limit; } pl_memory;
 pl_status pl_device_memory(int32_t device, pl_memory *out);
 pl_status pl_device_synchronize(int32_t device);   /* waits for everything launched */
@@ -125,36 +134,54 @@ typedef struct pl_tensor_info {
   int64_t sizes[8], strides[8];      /* in elements */
 } pl_tensor_info;
 
+/* All of these answer PL_ESTALE for a handle whose tensor is gone, and PL_EMEMORY. A tensor that is
+** made belongs to the innermost scope. */
+
+/* Dense, its elements as they come. PL_EDEVICE: not open; PL_EDTYPE: no dtype; PL_ESHAPE: more than
+** 8 dimensions, a size below 0, or more elements than an int64 of bytes counts. */
 pl_status pl_tensor_empty(int32_t device, int32_t dtype, int32_t rank, const int64_t *sizes,
                           pl_tensor *out);
-/* A Lua number as operand: 0-d, on no device yet, weak in promotion. */
+/* A Lua number as operand: 0-d, on no device yet (-1), weak in promotion, without storage. */
 pl_status pl_tensor_number(double value, pl_tensor *out);
 pl_status pl_tensor_describe(pl_tensor t, pl_tensor_info *out);
-/* bytes must be count * size of dtype; dense row-major on the host side. read is the one wait. */
+/* bytes must be count * size of dtype (PL_EARGUMENT); dense row-major on the host side, whatever
+** the tensor's strides. read is the one wait. write is an update: a leaf that requires grad refuses
+** it while gradients are recorded. */
 pl_status pl_tensor_write(pl_tensor t, const void *src, int64_t bytes);
 pl_status pl_tensor_read(pl_tensor t, void *dst, int64_t bytes);
+/* Of a tensor of one element (PL_ESHAPE), any dtype; an i64 beyond 2^53 comes rounded. */
 pl_status pl_tensor_item(pl_tensor t, double *out);
-pl_status pl_tensor_data(pl_tensor t, void **out);          /* host devices only */
-pl_status pl_tensor_touch(pl_tensor t);        /* its memory was written through pl_tensor_data */
+/* Its first element in memory, while its storage lives. Host devices only (PL_EDEVICE). Whoever
+** writes there tells by touch. */
+pl_status pl_tensor_data(pl_tensor t, void **out);
+pl_status pl_tensor_touch(pl_tensor t);
 pl_status pl_tensor_set_reused(pl_tensor t);   /* its owner rewrites it: keep() copies */
+/* A dense copy there; where it is already, another handle of the same storage. PL_EDEVICE: not
+** open, or gradients are recorded, which do not travel. */
 pl_status pl_tensor_to_device(pl_tensor t, int32_t device, pl_tensor *out);
 pl_status pl_tensor_detach(pl_tensor t, pl_tensor *out);    /* same storage, no history */
 pl_status pl_tensor_keep(pl_tensor t, pl_tensor *out);      /* leaves all scopes, no history */
-pl_status pl_tensor_adopt(pl_tensor t, int32_t scope);      /* hand over to a scope; 0: to none */
-pl_status pl_tensor_swap(pl_tensor t, pl_tensor other);     /* t takes over other's storage */
-pl_status pl_tensor_assign(pl_tensor t, pl_tensor src);     /* t's elements = src, broadcast */
-void pl_tensor_release(pl_tensor t);
+/* Hand over to a scope; 0: to none, and the caller releases it. PL_EARGUMENT: no such scope. */
+pl_status pl_tensor_adopt(pl_tensor t, int32_t scope);
+/* t takes over other's storage, shape and dtype, and keeps being the leaf it is; its gradient goes
+** where it would not fit any more. PL_EARGUMENT: numbers have no storage. */
+pl_status pl_tensor_swap(pl_tensor t, pl_tensor other);
+/* t's elements = src: broadcast (PL_ESHAPE), cast, brought from its device, recorded. */
+pl_status pl_tensor_assign(pl_tensor t, pl_tensor src);
+void pl_tensor_release(pl_tensor t);           /* a stale handle is let pass */
+/* Floating leaves only (PL_EDTYPE); what was computed cannot be switched off (PL_EARGUMENT). */
 pl_status pl_tensor_set_requires_grad(pl_tensor t, int32_t flag);
 pl_status pl_tensor_grad(pl_tensor t, pl_tensor *out);      /* 0 where there is none */
-pl_status pl_tensor_set_grad(pl_tensor t, pl_tensor grad);  /* 0 removes it */
+/* Of a leaf (PL_EARGUMENT), of its shape and dtype (PL_ESHAPE); 0 removes it. */
+pl_status pl_tensor_set_grad(pl_tensor t, pl_tensor grad);
 
 /* What a finalizer holds for a tensor that lives outside scopes. */
 typedef struct pl_reference pl_reference;
 pl_status pl_reference_new(pl_tensor t, pl_reference **out);
 void pl_reference_free(pl_reference *reference);
 
-int32_t pl_dtype_size(int32_t dtype);
-const char *pl_dtype_name(int32_t dtype);
+int32_t pl_dtype_size(int32_t dtype);          /* bytes of an element; 0: no dtype */
+const char *pl_dtype_name(int32_t dtype);      /* "f32", or "unknown" */
 
 /* ---- ops ---------------------------------------------------------------------------------- */
 
@@ -184,13 +211,16 @@ typedef struct pl_op_info {
 } pl_op_info;
 
 int32_t pl_op_count(void);
-const pl_op_info *pl_op(int32_t id);
+const pl_op_info *pl_op(int32_t id);           /* 0 .. count - 1, else NULL */
 
 /* in: the tensors of all inputs in order, 0 for an absent optional one. counts: how many tensors
-** each input of the signature has, NULL if each has one. out: the visible outputs. */
+** each input of the signature has, NULL where no input is a list. out: the visible outputs. Shapes,
+** dtypes and what a row refuses stand in ops.def and in its rule; a call takes 65536 tensors at
+** most (PL_EARGUMENT). PL_EINTERRUPTED: somebody asked to stop. */
 pl_status pl_apply(int32_t op, const void *attrs, const pl_tensor *in, const int32_t *counts,
                    int32_t n_in, pl_tensor *out);
-/* The same, but a pointwise op's result replaces its first input's elements. */
+/* The same, but a pointwise op's result replaces its first input's elements; PL_ESHAPE and
+** PL_EDTYPE where it does not fit there. */
 pl_status pl_apply_in_place(int32_t op, const void *attrs, const pl_tensor *in, int32_t n_in);
 
 /* ---- gradients ---------------------------------------------------------------------------- */
@@ -206,15 +236,18 @@ typedef struct pl_work {        /* a node whose gradient is written in Lua */
   int32_t needs[16];            /* which inputs want a gradient */
 } pl_work;
 
-/* grads[i] = 0 means one, for a root of a single element. */
+/* grads[i] = 0 means one, for a root of a single element; else it has the root's shape and dtype
+** (PL_ESHAPE). PL_EARGUMENT: a root that depends on nothing that requires grad. */
 pl_status pl_backward_begin(const pl_tensor *roots, const pl_tensor *grads, int32_t n,
                             int32_t flags, pl_backward **out);
 /* Runs nodes until none is left (PL_FINISHED) or one needs Lua (PL_WORK). */
 pl_status pl_backward_next(pl_backward *b, pl_work *work, int32_t *state);
+/* The gradients of the work's inputs, 0 for none; shaped like them, of any dtype. */
 pl_status pl_backward_feed(pl_backward *b, const pl_tensor *grads, int32_t n);
-void pl_backward_end(pl_backward *b);
+void pl_backward_end(pl_backward *b);          /* at any time; after a failure too */
 
-/* Make outputs the results of a custom node; ticket names its gradient in Lua. */
+/* Make outputs the results of a custom node; ticket names its gradient in Lua. At most 16 of each
+** (PL_EARGUMENT). */
 pl_status pl_node_custom(const pl_tensor *in, int32_t n_in, const pl_tensor *out, int32_t n_out,
                          const pl_tensor *saved, int32_t n_saved, int32_t ticket);
 int32_t pl_node_tickets(int32_t *tickets, int32_t capacity);  /* of nodes freed since last asked */

@@ -221,6 +221,46 @@ void frame_close(int32_t mark) {
 
 /* ---- reading and writing ---- */
 
+enum { SMALL = 64 * 1024 };          /* bytes whose way to the host costs less than a launch */
+
+/* Bytes from the first element of o to the end of its last; -1 where strides go backwards. */
+static int64_t span_of(const pl_operand *o) {
+  int64_t last = 0;
+  for (int d = 0; d < o->rank; d++) {
+    if (o->strides[d] < 0) return -1;
+    last += (o->sizes[d] - 1) * o->strides[d];
+  }
+  return (last + 1) * pl_dtype_size(o->dtype);
+}
+
+/* The elements of o, whose first is at `from`, in row-major order. */
+static void gather(const pl_operand *o, const char *from, char *to) {
+  int64_t at[PL_MAX_RANK] = { 0 }, place = 0;
+  size_t size = (size_t)pl_dtype_size(o->dtype);
+  for (int64_t i = 0; i < o->count; i++) {
+    memcpy(to + (size_t)i * size, from + place * (int64_t)size, size);
+    for (int d = o->rank - 1; d >= 0; d--) {
+      place += o->strides[d];
+      if (++at[d] < o->sizes[d]) break;
+      place -= at[d] * o->strides[d];
+      at[d] = 0;
+    }
+  }
+}
+
+/* What lies between the elements travels too. */
+static pl_status read_span(device *d, const pl_operand *o, size_t bytes, void *dst) {
+  char *span = malloc(bytes);
+  if (!span) return status_fail(PL_EMEMORY, NULL, NULL, "out of memory: %zu bytes on the host",
+                                bytes);
+  size_t at = (size_t)o->offset * (size_t)pl_dtype_size(o->dtype);
+  pl_status s = d->table->read(d->state, o->buffer, at, span, bytes);
+  if (!s) gather(o, span, dst);
+  free(span);
+  return s;
+}
+
+/* A small view is put in order here: a device need not launch a copy for it, or compile one. */
 pl_status tensor_read_dense(tensor *t, void *dst) {
   if (t->is_number)
     return status_fail(PL_EARGUMENT, NULL, NULL, "a number has no storage to read");
@@ -229,6 +269,8 @@ pl_status tensor_read_dense(tensor *t, void *dst) {
   if (!bytes) return PL_OK;
   if (shape_is_contiguous(&t->view))
     return d->table->read(d->state, t->view.buffer, (size_t)t->view.offset * size, dst, bytes);
+  int64_t span = span_of(&t->view);
+  if (span > 0 && span <= SMALL) return read_span(d, &t->view, (size_t)span, dst);
   tensor *dense;
   pl_status s = tensor_dense(t, &dense);
   if (s) return s;

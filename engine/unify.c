@@ -41,13 +41,12 @@ pl_status tensor_from_number(double value, int dtype, device *d, tensor **out) {
   pl_status s = tensor_make(d, &scalar, &t);
   if (s) return s;
   s = d->table->write(d->state, t->view.buffer, 0, &cell, (size_t)pl_dtype_size(made));
-  if (!s && made != dtype) {
-    tensor *half;
-    s = apply(OP_cast, &(pl_cast_attrs){ .dtype = dtype }, &t, NULL, 1, &half);
-    tensor_unref(t);
-    t = half;
+  if (!s && made == dtype) {
+    *out = t;
+    return PL_OK;
   }
-  if (!s) *out = t;
+  if (!s) s = apply(OP_cast, &(pl_cast_attrs){ .dtype = dtype }, &t, NULL, 1, out);
+  tensor_unref(t);
   return s;
 }
 

@@ -16,12 +16,17 @@ __asm__(".pushsection .rodata\n"
 
 typedef struct named { struct named *next; cl_kernel kernel; char name[64]; } named;
 
+/* The compiler's log is asked for whole: it answers nothing where room is short. */
 static pl_status build_failed(opencl *device) {
-  char log[512] = "";
-  clGetProgramBuildInfo(device->program, device->id, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log,
-                        NULL);
-  return device->host->fail(PL_EDEVICE, "opencl:%d: its compiler refuses our kernels: %s",
-                            device->index, log);
+  size_t size = 0;
+  clGetProgramBuildInfo(device->program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
+  char *log = calloc(1, size + 1);
+  if (log)
+    clGetProgramBuildInfo(device->program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+  pl_status status = device->host->fail(PL_EDEVICE, "opencl:%d: its compiler refuses our kernels: "
+                                        "%s", device->index, log ? log : "no memory for its log");
+  free(log);
+  return status;
 }
 
 pl_status program_build(opencl *device) {

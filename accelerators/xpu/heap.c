@@ -75,6 +75,12 @@ void heap_give(heap *h, pl_buffer *address) {
   pthread_mutex_unlock(&h->lock);
 }
 
+void heap_set_limit(heap *h, size_t limit) {
+  pthread_mutex_lock(&h->lock);
+  h->limit = limit < h->used ? h->used : limit;
+  pthread_mutex_unlock(&h->lock);
+}
+
 char *heap_at(heap *h, pl_buffer *address) {
   pthread_mutex_lock(&h->lock);
   block *b = block_of(h, address);

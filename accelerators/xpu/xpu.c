@@ -119,7 +119,7 @@ static pl_status xpu_set(void *state, const char *property, int64_t value) {
     atomic_store(&device->fail_launch, value);
   } else if (!strcmp(property, "memory")) {
     if (value < 0) return device->host->fail(PL_EARGUMENT, "xpu: memory is below 0");
-    device->heap.limit = (size_t)value < device->heap.used ? device->heap.used : (size_t)value;
+    heap_set_limit(&device->heap, (size_t)value);
   } else {
     return no_property(device, property);
   }

@@ -25,6 +25,7 @@ void heap_init(heap *h, int index, size_t limit);
 void heap_free(heap *h);
 pl_status heap_take(heap *h, size_t bytes, pl_buffer **out);   /* PL_EMEMORY beyond the limit */
 void heap_give(heap *h, pl_buffer *address);
+void heap_set_limit(heap *h, size_t limit);                    /* not below what is used */
 /* The bytes behind an address, for code that runs on the device; NULL if there are none. */
 char *heap_at(heap *h, pl_buffer *address);
 

@@ -35,14 +35,21 @@ static bool is_of(const char *entry, const char *name) {
   return strcmp(entry, ".tmp") == 0;
 }
 
-void durable_clear_directory(const char *path, const char *const *names, int32_t n) {
+pl_status durable_cannot_remove(const char *path, int error) {
+  return status_fail(PL_EIO, NULL, "path", "cannot remove %s: %s", path, strerror(error));
+}
+
+pl_status durable_clear_directory(const char *path, const char *const *names, int32_t n) {
   DIR *directory = opendir(path);
-  if (!directory) return;
+  int error = 0;
+  if (!directory) return errno == ENOENT ? PL_OK : durable_cannot_remove(path, errno);
   for (struct dirent *entry; (entry = readdir(directory));)
     for (int32_t i = 0; i < n; i++)
-      if (is_of(entry->d_name, names[i])) unlinkat(dirfd(directory), entry->d_name, 0);
+      if (is_of(entry->d_name, names[i]) && unlinkat(dirfd(directory), entry->d_name, 0)
+          && errno != ENOENT) error = errno;
   closedir(directory);
-  rmdir(path);
+  if (rmdir(path) && !error && errno != ENOTEMPTY && errno != EEXIST) error = errno;
+  return error ? durable_cannot_remove(path, error) : PL_OK;
 }
 
 pl_status durable_begin(const char *path, durable *out) {

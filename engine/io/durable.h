@@ -9,8 +9,10 @@
 ** killed. */
 char *durable_temporary(const char *path);
 /* Takes a directory of such files away: those of these names, whole or remains, and the directory
-** where nothing else is in it. */
-void durable_clear_directory(const char *path, const char *const *names, int32_t n);
+** where nothing else is in it. One that is not there is no failure. */
+pl_status durable_clear_directory(const char *path, const char *const *names, int32_t n);
+
+pl_status durable_cannot_remove(const char *path, int error);   /* the sentence for an errno */
 
 /* A directory whose files are on the disk takes its name, in place of one that has it; that one is
 ** then called `temporary`. */

@@ -60,6 +60,9 @@ void snapshot_free(snapshot *shot) {
 }
 
 static pl_status next_file(save *s, const char *name, save_file **out) {
+  if (s->n_files == 1 && !s->is_directory && !s->removes)
+    return status_fail(PL_EARGUMENT, NULL, NULL, "cannot save %s: it is no directory and has its "
+                       "file", s->path);
   if (s->n_files == SAVE_FILES)
     return status_fail(PL_EARGUMENT, NULL, NULL, "cannot save %s: more than %d files", s->path,
                        SAVE_FILES);
@@ -134,10 +137,10 @@ static pl_status write_in(const save_file *f, const char *directory) {
   return s;
 }
 
-static void clear(const save *s, const char *directory) {
+static pl_status clear(const save *s, const char *directory) {
   const char *names[SAVE_FILES];
   for (int32_t i = 0; i < s->n_files; i++) names[i] = s->files[i].name;
-  durable_clear_directory(directory, names, s->n_files);
+  return durable_clear_directory(directory, names, s->n_files);
 }
 
 /* A directory of that name is what a process of this number left that was killed. */
@@ -165,8 +168,9 @@ static pl_status write_directory(const save *s) {
 }
 
 static pl_status take_away(const save *s) {
-  if (unlink(s->path)) clear(s, s->path);
-  return PL_OK;
+  if (unlink(s->path) == 0 || errno == ENOENT) return PL_OK;
+  bool is_directory = errno == EISDIR || errno == EPERM;
+  return is_directory ? clear(s, s->path) : durable_cannot_remove(s->path, errno);
 }
 
 pl_status save_run(const save *s) {

@@ -177,15 +177,21 @@ static pl_status nothing_begun(void) {
   return status_fail(PL_EARGUMENT, NULL, NULL, "no save was begun");
 }
 
+/* Half a save is none. */
+static pl_status added(pl_saver *s, pl_status status) {
+  if (status) drop_begun(s);
+  return status;
+}
+
 pl_status pl_saver_add_tensors(pl_saver *s, const char *name, const char *const *names,
                                const pl_tensor *tensors, int32_t n,
                                const pl_safetensors_note *notes, int32_t n_notes) {
   if (!s->begun) return nothing_begun();
-  return save_add_tensors(s->begun, name, names, tensors, n, notes, n_notes);
+  return added(s, save_add_tensors(s->begun, name, names, tensors, n, notes, n_notes));
 }
 
 pl_status pl_saver_add_text(pl_saver *s, const char *name, const char *text, int64_t size) {
-  return s->begun ? save_add_text(s->begun, name, text, size) : nothing_begun();
+  return s->begun ? added(s, save_add_text(s->begun, name, text, size)) : nothing_begun();
 }
 
 static void hand_over(pl_saver *s, save *one) {
@@ -205,12 +211,12 @@ pl_status pl_saver_commit(pl_saver *s) {
 pl_status pl_saver_remove(pl_saver *s, const char *path, const char *const *names, int32_t n) {
   save *one = save_new(path);
   pl_status status = one ? PL_OK : PL_EMEMORY;
+  if (one) one->removes = true;
   for (int32_t i = 0; i < n && !status; i++) status = save_add_name(one, names[i]);
   if (status) {
     save_free(one);
     return status;
   }
-  one->removes = true;
   hand_over(s, one);
   return PL_OK;
 }

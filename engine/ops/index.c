@@ -223,6 +223,9 @@ GRAD(cat) {
   int64_t start = 0;
   for (int i = 0; i < r->n_in; i++) {
     int64_t length = r->shapes[i].sizes[axis];
+    if (start > INT32_MAX)             /* a pl_dim says no more */
+      rule_fail(status_fail(PL_ESHAPE, "cat", "xs", "cat: gradients of tensors behind position "
+                            "2^31 of the result are not possible"));
     if (r->need[i])
       r->dx[i] = op1(narrow, dy, .axis = axis, .start = (int32_t)start, .length = length,
                      .step = 1);

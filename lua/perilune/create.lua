@@ -81,12 +81,12 @@ function create.full(sizes, value, options) return filled("full", value, sizes, 
 local shape_out = ffi.new "int64_t[8]"
 local handle_out = ffi.new "double[1]"
 
-local function make(sizes, dtype, name)
+local function make(sizes, dtype, name, device)
   if #sizes > 8 then
     errors.raise("shape", ("%s: %d dimensions, at most 8 are possible"):format(name, #sizes))
   end
   for i = 1, #sizes do shape_out[i - 1] = sizes[i] end
-  local status = C.pl_tensor_empty(state.device, attributes.dtypes[dtype], #sizes,
+  local status = C.pl_tensor_empty(device or state.device, attributes.dtypes[dtype], #sizes,
     shape_out, handle_out)
   if status ~= 0 then ops.fail(status) end
   return tensor.wrap(handle_out[0])
@@ -149,7 +149,8 @@ local function pour(data, sizes, axis, cells, at)
   return at
 end
 
---- A tensor of a number, a boolean or nested lists.
+--- A tensor of a number, a boolean or nested lists. The CPU rounds to a half type: no device casts,
+-- or compiles a cast, for values that come from Lua.
 -- @param data the values
 -- @param options { dtype = "f32" (bool for booleans), device =, requires_grad = }
 function create.tensor(data, options)
@@ -161,12 +162,12 @@ function create.tensor(data, options)
   local first = measure(data, sizes)
   local dtype = options.dtype or (type(first) == "boolean" and "bool" or "f32")
   local half = dtype == "f16" or dtype == "bf16"
-  local t = make(sizes, half and "f32" or dtype, "tensor")
+  local t = make(sizes, half and "f32" or dtype, "tensor", half and engine.open "cpu")
   local n, kind = t:numel(), attributes.c_types[half and "f32" or dtype]
   local cells = ffi.new(kind .. "[?]", math.max(n, 1))
   pour(data, sizes, 1, cells, 0)
   engine.check(C.pl_tensor_write(t._h, cells, n * ffi.sizeof(kind)))
-  if half then t = t:to(dtype) end
+  if half then t = t:to(dtype):to(options.device or engine.device_name(state.device)) end
   return finish(t, options)
 end
 

@@ -21,6 +21,9 @@ add_test_accelerator(wrong_read wrong.c WRONG_READ=0)
 add_test_accelerator(wrong_copy wrong.c WRONG_COPY=copy_by_another_name)
 add_test_accelerator(wrong_least wrong.c "WRONG_SIZE=offsetof(pl_accelerator, map)")
 
+# Units here load the engine as Lua does, which some of them run.
+set(accelerators_engine perilune PkgConfig::LUAJIT)
+
 # Specs and units both wait for the accelerators that are built by a test.
 set(accelerators_fixtures strangers)
 set(accelerators_environment ${environment})

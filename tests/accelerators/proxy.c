@@ -1,7 +1,8 @@
 /*
 ** proxy.c -- a device that is another one (PERILUNE_PROXY: its library) but fails when told to:
 ** property "fail_create" = n means that from the n-th buffer on memory is full, until it is set to
-** 0; "fail_write" and "fail_read" = n fail once, at the n-th call. Kernels are the other device's.
+** 0; "fail_write", "fail_read" and "fail_launch" = n fail once, at the n-th call. "faults" counts
+** what failed so, "buffers" those that were created and not released.
 */
 #include "accelerator.h"
 #include <dlfcn.h>
@@ -13,11 +14,19 @@ static void *library;
 static const pl_accelerator *real;
 static const pl_host *lender;
 
-enum { CREATE, WRITE, READ, FAULTS };
-static const char *const fault_names[FAULTS] = { "fail_create", "fail_write", "fail_read" };
+enum { CREATE, WRITE, READ, LAUNCH, FAULTS };
+static const char *const fault_names[FAULTS] = { "fail_create", "fail_write", "fail_read",
+                                                 "fail_launch" };
+static pl_kernel kernels[OP_COUNT];    /* the other device's */
 static int64_t until[FAULTS];          /* calls until the fault, 0: none is due */
 
-static bool due(int fault) { return until[fault] > 0 && --until[fault] == 0; }
+static int64_t faults, buffers;
+
+static bool due(int fault) {
+  bool now = until[fault] > 0 && --until[fault] == 0;
+  faults += now;
+  return now;
+}
 
 static bool memory_is_full(void) {
   bool full = due(CREATE);
@@ -45,10 +54,15 @@ static pl_status proxy_describe(void *state, pl_device_info *out) {
 }
 
 static pl_status proxy_create(void *state, size_t bytes, pl_buffer **out) {
-  return memory_is_full() ? PL_EMEMORY : real->create(state, bytes, out);
+  pl_status s = memory_is_full() ? PL_EMEMORY : real->create(state, bytes, out);
+  buffers += !s;
+  return s;
 }
 
-static void proxy_release(void *state, pl_buffer *buffer) { real->release(state, buffer); }
+static void proxy_release(void *state, pl_buffer *buffer) {
+  buffers--;
+  real->release(state, buffer);
+}
 
 static pl_status proxy_write(void *state, pl_buffer *buffer, size_t at, const void *src,
                              size_t bytes) {
@@ -69,14 +83,24 @@ static pl_status proxy_synchronize(void *state) {
   return real->synchronize ? real->synchronize(state) : PL_OK;
 }
 
-static pl_kernel proxy_find(void *state, const pl_op_info *op) {
-  if (real->find) return real->find(state, op);
+static pl_status launch(void *state, const pl_call *call) {
+  if (due(LAUNCH)) return lender->fail(PL_EDEVICE, "proxy: the launch was told to fail");
+  return kernels[call->op->id](state, call);
+}
+
+static pl_kernel symbol_of(const pl_op_info *op) {
   char symbol[96];
   snprintf(symbol, sizeof symbol, "kernel_%s", op->name);
   void *address = dlsym(library, symbol);
   pl_kernel kernel;
   memcpy(&kernel, &address, sizeof kernel);
   return kernel;
+}
+
+static pl_kernel proxy_find(void *state, const pl_op_info *op) {
+  pl_kernel kernel = real->find ? real->find(state, op) : symbol_of(op);
+  kernels[op->id] = kernel;
+  return kernel ? launch : NULL;
 }
 
 static pl_status proxy_set(void *state, const char *property, int64_t value) {
@@ -89,9 +113,19 @@ static pl_status proxy_set(void *state, const char *property, int64_t value) {
   return lender->fail(PL_EARGUMENT, "proxy has no property '%s'", property);
 }
 
+static pl_status proxy_get(void *state, const char *property, int64_t *out) {
+  if (!strcmp(property, "faults") || !strcmp(property, "buffers")) {
+    *out = *property == 'f' ? faults : buffers;
+    return PL_OK;
+  }
+  if (real->get) return real->get(state, property, out);
+  return lender->fail(PL_EARGUMENT, "proxy has no property '%s'", property);
+}
+
 ACCELERATOR = {
   .abi = PL_ABI, .size = sizeof(pl_accelerator),
   .count = proxy_count, .open = proxy_open, .close = proxy_close, .describe = proxy_describe,
   .create = proxy_create, .release = proxy_release, .write = proxy_write, .read = proxy_read,
   .map = proxy_map, .synchronize = proxy_synchronize, .find = proxy_find, .set = proxy_set,
+  .get = proxy_get,
 };

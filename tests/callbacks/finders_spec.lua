@@ -129,6 +129,25 @@ describe("LearningRateFinder", function()
     assert.is_nil(finder:suggestion{ skip_begin = 0, skip_end = 0 })
   end)
 
+  it("lets a scheduler start again from what it found", function()
+    local finder = callbacks.LearningRateFinder{ min_lr = 1e-5, max_lr = 10, num_updates = 20 }
+    local history = make{ finder, callbacks.LearningRateMonitor }:train(run{
+      create_scheduler_fn = pl.schedulers.LinearLR:create_scheduler_fn{ start_factor = 0.5 } })
+    assert.is_near(finder.lr / 2, history:get_metric_values("lr")[1], 1e-12)
+  end)
+
+  it("tries nothing in a run that goes on from a state", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    finally(function() os.execute("rm -rf '" .. folder .. "'") end)
+    make{ { on_training_run_epoch_end = function(_, t)
+      t:save_training_state(folder)
+    end } }:train(run{ num_epochs = 1 })
+    local finder = callbacks.LearningRateFinder{ num_updates = 20 }
+    make{ finder }:train(run{ num_epochs = 2, resume_from = folder })
+    assert.is_nil(finder.results)
+  end)
+
   it("leaves the ends of the curve and what is not finite out of the suggestion", function()
     local finder = callbacks.LearningRateFinder()
     local loss = { 9, 1, 8, 7.5, 7, 4, 3, 3, 5, 0 / 0, 0 }

@@ -132,8 +132,15 @@ describe("Timer", function()
   it("counts training without evaluations, also in the middle of an epoch", function()
     local timer = callbacks.Timer()
     local trainer = make{ timer, callbacks.StepBasedEvaluationCallback(2),
-      { on_eval_step_end = function() busy_wait(0.05) end,
-        on_training_run_epoch_end = function()
+      { on_eval_step_end = function()
+          local now = timer:time_elapsed()
+          busy_wait(0.05)
+          assert.are.equal(now, timer:time_elapsed())
+        end, on_train_step_end = function()
+          local now = timer:time_elapsed()
+          busy_wait(0.001)
+          assert.is_true(timer:time_elapsed() > now)
+        end, on_training_run_epoch_end = function()
           local now = timer:time_elapsed()
           busy_wait(0.01)
           assert.are.equal(now, timer:time_elapsed())
@@ -209,6 +216,17 @@ describe("SpikeDetection", function()
     assert.is_false(ok)
   end)
 
+  it("compares with the last losses of its window, of one run", function()
+    local trainer, ok = detect({ 10, 10, 1, 1, 5 }, { window = 2, warmup = 4 })
+    assert.is_false(ok)
+    assert.are.equal(5, trainer.update)
+    trainer, ok = detect{ 1, 1 }
+    assert.is_true(ok)
+    trainer.losses = { 9, 9 }
+    trainer:train{ train_dataset = set(4), num_epochs = 1, per_device_batch_size = 2 }
+    assert.are.equal(2, trainer.update)
+  end)
+
   it("leaves spikes out of the mean", function()
     local Counting = class("Counting", callbacks.SpikeDetection)
     local spikes = {}
@@ -278,7 +296,11 @@ describe("LogMetricsCallback", function()
     local lines, trainer = logged({}, { sanity_batches = 1, num_epochs = 1,
       eval_dataset = { { "a", set(2) }, { "b", set(2) } } })
     assert.are.same({ "train_loss_epoch", "a_eval_loss_epoch", "b_eval_loss_epoch" }, lines)
+    trainer:evaluate{ dataset = { { "a", set(2) } } }
     trainer:evaluate{ dataset = set(2) }
-    assert.are.equal("evaluation_loss", lines[4])
+    assert.are.same({ "a_evaluation_loss", "evaluation_loss" }, { lines[4], lines[5] })
+    trainer.callback_handler.callbacks[1].seen = nil   -- as one that is new to the history
+    trainer:evaluate{ dataset = set(2) }
+    assert.are.equal("evaluation_loss", lines[6])
   end)
 end)

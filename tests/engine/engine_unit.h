@@ -10,12 +10,22 @@
 #include <string.h>
 
 static int failures;
+static pl_status (*run_queue)(void);   /* what was launched for Lua; units without such: NULL */
 
 #define CHECK(condition) \
   ((condition) ? (void)0 \
                : (void)(failures++, fprintf(stderr, "%s:%d: not so: %s (last failure: %s)\n", \
                                             __FILE__, __LINE__, #condition, pl_error())))
-#define OK(call) CHECK((call) == PL_OK)
+#define OK(call) CHECK(settled(call) == PL_OK)
+
+/* What a call answers when nothing that it launched waits any more. A failure has a sentence, which
+** what still waits may replace. */
+static inline pl_status settled(pl_status s) {
+  CHECK(!s || s == PL_QUEUED || *pl_error());
+  if (!run_queue || !pl_context_get()->queued) return s;
+  pl_status ran = run_queue();
+  return s == PL_QUEUED ? ran : s;
+}
 
 /* Run a unit and say its name; for main: return units_end(). */
 #define UNIT(name) (fprintf(stderr, "  %s\n", #name), name())
@@ -82,7 +92,7 @@ static inline pl_status backward(pl_tensor root, int32_t flags) {
   int32_t state = PL_WORK;
   pl_status status = pl_backward_begin(&root, NULL, 1, flags, &b);
   if (status != PL_OK) return status;
-  status = pl_backward_next(b, &work, &state);
+  status = settled(pl_backward_next(b, &work, &state));
   if (status == PL_OK) CHECK(state == PL_FINISHED);
   pl_backward_end(b);
   return status;

@@ -122,6 +122,15 @@ static void test_failures(void) {
   OK(pl_saver_begin(s, in_folder("d"), 1));
   for (int i = 0; i < 4; i++) OK(pl_saver_add_text(s, i ? "two" : "one", "x", 1));
   CHECK(pl_saver_add_text(s, "five", "x", 1) == PL_EARGUMENT && strstr(pl_error(), "more than 4"));
+  CHECK(pl_saver_commit(s) == PL_EARGUMENT);               /* it was dropped */
+  OK(pl_saver_begin(s, in_folder("one"), 0));
+  OK(pl_saver_add_text(s, "", "x", 1));
+  CHECK(pl_saver_add_text(s, "", "y", 1) == PL_EARGUMENT && strstr(pl_error(), "no directory"));
+  OK(pl_saver_remove(s, in_folder("there/below"), NULL, 0));
+  CHECK(pl_saver_next(s, 1, &status) == 1 && status == PL_EIO);
+  CHECK(strstr(pl_error(), "cannot remove") && strstr(pl_error(), "Not a directory"));
+  OK(pl_saver_remove(s, in_folder("gone"), NULL, 0));
+  CHECK(pl_saver_next(s, 1, &status) == 1 && status == PL_OK);
   pl_saver_free(s);
   CHECK(entries() == 1);
   unlink(in_folder("there"));

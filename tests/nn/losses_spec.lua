@@ -128,6 +128,15 @@ describe("activation layers", function()
       tostring(nn.LeakyReLU { negative_slope = 0.2 }))
   end)
 
+  it("have PyTorch's defaults, and all their options count", function()
+    local wide = pl.tensor{ -3, -0.5, 0.5, 3 }
+    assert.are.same(wide:leaky_relu(0.01):totable(), nn.LeakyReLU()(wide):totable())
+    assert.are.same(wide:elu(1):totable(), nn.ELU()(wide):totable())
+    assert.are.same({ -1, -0.5, 0.5, 1 }, nn.Hardtanh()(wide):totable())
+    assert.are.same({ -2, -0.5, 0.25, 0.25 },
+      nn.Hardtanh{ min_val = -2, max_val = 0.25 }(wide):totable())
+  end)
+
   it("are functions too, where several ops make them", function()
     local F = nn.functional
     assert.are.same(nn.Hardtanh { min_val = -0.5 }(x):totable(),

@@ -87,8 +87,8 @@ local set, eval_set
 local function maker(callbacks, options)
   return function(group, rank)
     pl.manual_seed(3)
-    local model = nn.Linear(3, 4)
-    return pl.Trainer{ model = model, loss_func = nn.CrossEntropyLoss(),
+    local model, Trainer = nn.Linear(3, 4), options and options.class or pl.Trainer
+    return Trainer{ model = model, loss_func = nn.CrossEntropyLoss(),
       strategy = group and FakeStrategy(group),
       optimizer = optim.SGD(model:parameters(), { lr = 0 }), metrics = { "accuracy",
         pl.metrics.ConfusionMatrix(4) },
@@ -132,12 +132,22 @@ describe("Two ranks", function()
   end)
 
   it("record what all have measured, each sample of an evaluation once", function()
-    local trainers = on_both(maker(), function(t) t:train(run()) end)
+    local Doubling = class("Doubling", pl.Trainer)
+    function Doubling:calculate_eval_batch_loss(batch)
+      local output = pl.Trainer.calculate_eval_batch_loss(self, batch)
+      output.losses = { { "double", output.loss * 2 } }
+      return output
+    end
+    local trainers = on_both(maker(nil, { class = Doubling, quiet = true }), function(t)
+      t:train(run())
+    end)
     local alone = maker()(nil)
     local results = alone:evaluate{ dataset = eval_set, per_device_batch_size = 2 }
     for rank = 0, 1 do
       local history = trainers[rank].run_history
       assert.is_near(results.evaluation_loss, history:get_latest_metric("eval_loss_epoch"), 1e-9)
+      assert.is_near(2 * results.evaluation_loss, history:get_latest_metric("eval_double_epoch"),
+        1e-9)
       assert.are.equal(results.evaluation_accuracy, history:get_latest_metric("eval_accuracy"))
       assert.are.same(results.evaluation_confusion_matrix,
         history:get_latest_metric("eval_confusion_matrix"))
@@ -209,6 +219,26 @@ describe("Two ranks", function()
     for _, text in ipairs(printed) do done = done + (text == "done" and 1 or 0) end
     assert.are.equal(1, done)
     assert.are.equal(2 * 2 + 1, #printed)
+    process.remove(folder)
+  end)
+
+  it("save no state where the loss of one of them is not finite", function()
+    local folder, saved = process.folder(), {}
+    local function spoil(rank)
+      return { { on_train_step_end = function(_, t)
+        if rank == 1 and t.update == 2 then
+          t.train_loss_tracker:update(pl.tensor{ 0 / 0 }:sum(), 1, t.update, 2)
+        elseif t.update == 3 then
+          t:save_training_state(folder .. "/state", { after = function(ok)
+            saved[#saved + 1] = ok
+          end })
+        end
+      end } }
+    end
+    local said = support.complaints_of(on_both, maker(spoil), function(t) t:train(run()) end)
+    assert.are.same({ false, false }, saved)
+    assert.are.same({}, support.entries(folder))
+    assert.truthy(said:find("a loss of this epoch is", 1, true), said)
     process.remove(folder)
   end)
 

@@ -148,6 +148,7 @@ describe("Profiler", function()
     assert.are.equal(8, named(profile.phases, "optimizer_step").count)
     assert.are.equal(8, named(profile.phases, "on_train_step_end").count)
     assert.is_true(named(profile.phases, "on_train_step_end").self >= 0.008)
+    assert.is_nil(named(profile.phases, "on_backward_end"))   -- nobody listens
     -- Four batches of each pass, and the answer that there are no more.
     assert.are.equal(20, named(profile.phases, "next_batch").count)
     assert.are.equal(16, named(profile.modules, "1 (Linear)").count)

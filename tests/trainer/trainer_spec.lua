@@ -133,9 +133,10 @@ describe("Trainer", function()
 
   it("clips once per update, by value or by norm", function()
     local Counting = class("Counting", Trainer)
-    local clips, grads = 0, {}
+    local clips, before, grads = 0, {}, {}
     function Counting:clip_gradients()
       clips = clips + 1
+      before[clips] = self.model.weight.grad:item()
       Trainer.clip_gradients(self)
       grads[#grads + 1] = self.model.weight.grad:clone():detach():keep()
     end
@@ -155,6 +156,9 @@ describe("Trainer", function()
     assert.is_true(math.abs(grads[3]:item()) < 0.5)
     assert.is_true(math.abs(grads[3]:item()) > 0.25)
     assert.is_true(norm > 0.5)
+    options.gradient_clip_norm = 1e6
+    trainer:train(options)
+    assert.are.equal(before[5], grads[5]:item())   -- smaller ones are not made larger
   end)
 
   it("steps the scheduler once per update", function()

@@ -60,13 +60,14 @@ function Saver:is_busy()
   return self.ends[1] ~= nil
 end
 
---- Call the when_over of what has ended.
+--- Call the when_over of what has ended; what could not be removed is said.
 -- @param wait until nothing is on its way
 function Saver:poll(wait)
   while self.ends[1] ~= nil and C.pl_saver_next(self.thread, wait and 1 or 0, status) ~= 0 do
     local when_over = table.remove(self.ends, 1)
     local ok, err = pcall(engine.check, status[0])
-    if when_over then when_over(not ok and err or nil) end
+    if when_over then when_over(not ok and err or nil)
+    elseif not ok then io.stderr:write("perilune: ", err.message, "\n") end
   end
 end
 

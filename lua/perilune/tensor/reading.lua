@@ -29,7 +29,8 @@ function reading.item(t)
   return value
 end
 
---- The elements as a flat C array, row by row; halves come as f32.
+--- The elements as a flat C array, row by row; halves come as f32, by way of the
+-- CPU.
 -- @param name the caller, in errors; "cells" if not given
 -- @return the array, counted from 0
 -- @return the sizes
@@ -37,7 +38,7 @@ end
 function reading.cells(t, name)
   local dtype = t.dtype
   if dtype == "f16" or dtype == "bf16" then
-    t, dtype = t:cast "f32", "f32"
+    t, dtype = t:detach():to("cpu"):cast "f32", "f32"
   end
   local shape, n = t.shape, t:numel()
   local cells = ffi.new(attributes.c_types[dtype] .. "[?]", math.max(n, 1))
