@@ -17,8 +17,9 @@ foreach(name IN LISTS strangers)
     REGEX "^PERILUNE_ACCELERATORS=")
 endforeach()
 
-# What tests on a device need, its folder says: tests.cmake there may add to `environment` and
-# choose, in <name>_harness, which specs of the op harness run on it.
+# What tests on a device need, its folder says: tests.cmake there may add to `environment`. The op
+# harness runs on it as one test, or as one for each of busted's options in <name>_harness, with
+# <name>_harness_environment besides.
 foreach(target IN LISTS accelerators)
   string(REGEX REPLACE "^perilune_" "" name ${target})
   include(${CMAKE_SOURCE_DIR}/accelerators/${name}/tests.cmake OPTIONAL)
@@ -127,13 +128,24 @@ foreach(file IN LISTS accelerator_classes)   # one without a library has its ker
 endforeach()
 list(REMOVE_DUPLICATES devices)
 list(REMOVE_ITEM devices cpu null)
+function(add_harness test name)
+  add_checked(${test} lua ${runner} ${BUSTED} --no-recursive ${ARGN} tests/ops)
+  set(there ${environment} ${${name}_harness_environment} PERILUNE_TEST_DEVICE=${name})
+  set_tests_properties(${test} PROPERTIES FIXTURES_REQUIRED strangers SKIP_RETURN_CODE 77
+    TIMEOUT 1800 ENVIRONMENT "${there}")
+endfunction()
 foreach(name IN LISTS devices strangers)
   if(PL_SANITIZE)
     break()
   endif()
-  add_checked(lua.ops.${name} lua ${runner} ${BUSTED} --no-recursive ${${name}_harness} tests/ops)
-  set_tests_properties(lua.ops.${name} PROPERTIES FIXTURES_REQUIRED strangers SKIP_RETURN_CODE 77
-    ENVIRONMENT "${environment};PERILUNE_TEST_DEVICE=${name}")
+  set(number 0)
+  foreach(part IN LISTS ${name}_harness)
+    math(EXPR number "${number} + 1")
+    add_harness(lua.ops.${name}.${number} ${name} ${part})
+  endforeach()
+  if(number EQUAL 0)
+    add_harness(lua.ops.${name} ${name})
+  endif()
 endforeach()
 
 # ---- The sources themselves, and the same suite with sanitizers in a build beside this one.
