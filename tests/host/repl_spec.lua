@@ -187,6 +187,7 @@ then
     assert.truthy(text:find("  bias          learn an additive bias (true)\n", 1, true))
     assert.truthy(out('help "cumsum"'):find("^cumsum: running sum along axis.*: axis\n$"))
     assert.truthy(out("help()"):find("Tab completes names", 1, true))
+    assert.truthy(out("help(pl.matmul)"):find("^matmul: matrix product"))
     assert.equal("no help on 3; help() tells what there is\n", out "help(3)")
   end)
 

@@ -8,7 +8,7 @@ local SESSION = [[
 Tab completes names; the arrows and Ctrl-R find earlier lines.
 x or = x shows a value, a ; at the end shows nothing; locals last from line to line.
 Ctrl-C gives up a line, pauses a run (trainer:resume() goes on) or stops what runs; Ctrl-D leaves.
-help(pl.nn.Linear) lists options, help "matmul" tells of an op.]]
+help(pl.nn.Linear) lists options, help(pl.matmul) or help "matmul" tells of an op.]]
 
 local function default_text(entry)
   if entry.required then return "required" end
@@ -37,8 +37,16 @@ local function op_text(name)
     .. table.concat(attributes, ", ") or "")
 end
 
+-- The op whose function or method a value is: pl.matmul, t.sum.
+local function op_of(value)
+  local ops = require "perilune.ops"
+  for _, row in ipairs(ops.list) do
+    if rawget(ops.functions, row.name) == value then return row.name end
+  end
+end
+
 --- Print what is known of a value.
--- @param value a class, an object, the name of an op, or nothing
+-- @param value a class, an object, an op's function or name, or nothing
 return function(value)
   if value == nil then return print(SESSION) end
   local c = class.is_class(value) and value
@@ -46,6 +54,7 @@ return function(value)
   if c then
     return print(option_lines(class.name_of(value), check.merged(c)))
   end
-  local text = type(value) == "string" and op_text(value)
+  local op = type(value) == "string" and value or type(value) == "function" and op_of(value)
+  local text = op and op_text(op)
   print(text or "no help on " .. check.describe(value) .. "; help() tells what there is")
 end
