@@ -30,7 +30,8 @@ pl_status pl_rows_of_tensor(pl_tensor t, pl_rows **out);
 pl_status pl_rows_add_channel(pl_rows *rows);
 void pl_rows_describe(const pl_rows *rows, pl_rows_info *out);
 pl_status pl_rows_load(pl_rows *rows);
-/* u8 labels, one a row: is each below `classes`? */
+/* u8 labels, one a row (PL_EDTYPE): is each below `classes`? PL_EFORMAT names the first that is
+** not. */
 pl_status pl_rows_check_labels(pl_rows *labels, int64_t classes);
 void pl_rows_free(pl_rows *rows);
 

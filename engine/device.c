@@ -284,8 +284,10 @@ pl_status pl_device_open(const char *text, int32_t *out) {
 
 pl_status pl_device_count(const char *name, int32_t *out) {
   device d = { 0 };
+  pthread_mutex_lock(&opening);          /* looking for a name lists what there is */
   pl_status s = load(name, &d);
   if (s == PL_OK) *out = count_devices(&d, name);
+  pthread_mutex_unlock(&opening);
   return s;
 }
 

@@ -222,8 +222,8 @@ static pl_status run_on_host(call *c) {
   if (s) return s;
   device *cpu = device_at(id);
   if (cpu == c->device)
-    return status_fail(PL_EDTYPE, call_name(c), NULL, "%s: no kernel on %s takes %s", call_name(c),
-                       c->device->name,
+    return status_fail(PL_EDTYPE, call_name(c), NULL, "%s: no kernel on %s takes %s; use :to() "
+                       "for another dtype", call_name(c), c->device->name,
                        pl_dtype_name(c->n_x && c->x[0] ? c->x[0]->view.dtype : c->out[0].dtype));
   say_once(c);
   tensor **given = c->x, *x[c->n_x + 1], *y[PL_MAX_OUT] = { NULL };

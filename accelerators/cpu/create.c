@@ -1,4 +1,4 @@
-/* create.c -- arange: start + i * step, computed in f64 (integers exactly in i64). */
+/* create.c -- arange: start + i * step, computed in f64, so integers are exact up to 2^53. */
 #include "convert.h"
 
 enum { BLOCK = 512 };

@@ -165,6 +165,10 @@ pl_status pl_rows_load(pl_rows *rows) {
 }
 
 pl_status pl_rows_check_labels(pl_rows *labels, int64_t classes) {
+  if (labels->info.dtype != PL_U8 || labels->info.row_elements != 1)
+    return status_fail(PL_EDTYPE, NULL, NULL, "labels are u8, one a sample; these are %s, %lld a "
+                       "sample", pl_dtype_name(labels->info.dtype),
+                       (long long)labels->info.row_elements);
   pl_status s = pl_rows_load(labels);
   if (s) return s;
   const uint8_t *data = (const uint8_t *)atomic_load(&labels->data);

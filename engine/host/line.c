@@ -23,6 +23,8 @@ static struct {
   const char *(*gets)(EditLine *, int *);
   void (*resize)(EditLine *);
   int (*source)(EditLine *, const char *);
+  const LineInfo *(*line)(EditLine *);
+  int (*insert)(EditLine *, const char *);
   History *(*history_init)(void);
   int (*history)(History *, HistEvent *, int, ...);
   EditLine *editor;
@@ -62,10 +64,39 @@ static int read_character(EditLine *editor, wchar_t *out) {
   }
 }
 
+/* Where line_read was called from, with the function that completes as its second argument. */
+static lua_State *completing;
+
+/* Tab: the function gets what stands before the cursor and answers a text to insert, or else names
+** to list. It is called in protected mode: no error may pass through libedit. */
+static unsigned char complete(EditLine *editor, int key) {
+  (void)key;
+  lua_State *L = completing;
+  const LineInfo *line = edit.line(editor);
+  unsigned char done = CC_ERROR;
+  if (!lua_isfunction(L, 2) || !lua_checkstack(L, 4)) return done;
+  lua_pushvalue(L, 2);
+  lua_pushlstring(L, line->buffer, (size_t)(line->cursor - line->buffer));
+  if (lua_pcall(L, 1, 2, 0)) {
+    lua_pop(L, 1);
+    return done;
+  }
+  const char *text = lua_tostring(L, -2), *names = lua_tostring(L, -1);
+  if (text && edit.insert(editor, text) == 0) done = CC_REFRESH;
+  if (names) {
+    fprintf(stdout, "\n%s\n", names);
+    fflush(stdout);
+    done = CC_REDISPLAY;
+  }
+  lua_pop(L, 2);
+  return done;
+}
+
 static bool load_symbols(void *library) {
   const struct { const char *name; void *to; } symbols[] = {
     {"el_init", &edit.init}, {"el_set", &edit.set}, {"el_gets", &edit.gets},
     {"el_resize", &edit.resize}, {"el_source", &edit.source},
+    {"el_line", &edit.line}, {"el_insertstr", &edit.insert},
     {"history_init", &edit.history_init}, {"history", &edit.history},
   };
   for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
@@ -94,6 +125,8 @@ static bool editor_open(void) {
   edit.set(edit.editor, EL_HIST, edit.history, edit.lines);
   edit.set(edit.editor, EL_GETCFN, read_character);
   edit.set(edit.editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
+  edit.set(edit.editor, EL_ADDFN, "complete-name", "Complete a name", complete);
+  edit.set(edit.editor, EL_BIND, "^I", "complete-name", NULL);
   edit.source(edit.editor, NULL);
   return true;
 }
@@ -122,6 +155,8 @@ int line_read(lua_State *L) {
   int length = 0;
   fflush(stdout);
   edit.resize(edit.editor);
+  lua_settop(L, 2);
+  completing = L;
   const char *line = edit.gets(edit.editor, &length);
   if (pl_interrupt_pending()) {
     lua_pushnil(L);

@@ -41,6 +41,10 @@ function attributes.dtype_of(name)
   return attributes.dtype_synonyms[name]
 end
 
+--- The C type that holds an element of a dtype on the host.
+attributes.c_types = { bool = "uint8_t", u8 = "uint8_t", i32 = "int32_t", i64 = "int64_t",
+  f16 = "uint16_t", bf16 = "uint16_t", f32 = "float", f64 = "double" }
+
 local MAX_RANK = 8
 local enums = {
   pl_dtype = attributes.dtypes,

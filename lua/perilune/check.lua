@@ -48,7 +48,8 @@ local function is_list(value)
   return count == #value
 end
 
-local function is_callable(value)
+--- Whether a value can be called: a function, a module, a class.
+function check.is_callable(value)
   if type(value) == "function" then return true end
   local meta = type(value) == "table" and getmetatable(value) or nil
   return meta ~= nil and rawget(meta, "__call") ~= nil
@@ -61,7 +62,7 @@ local tests = {
   table = function(value) return type(value) == "table" end,
   list = is_list,
   tensor = check.is_tensor,
-  callable = is_callable,
+  callable = check.is_callable,
 }
 for _, name in ipairs { "boolean", "string", "function" } do
   tests[name] = function(value) return type(value) == name end

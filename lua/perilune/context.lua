@@ -2,6 +2,7 @@
 -- changes it restores it, on errors too.
 
 local ffi = require "ffi"
+local checks = require "perilune.check"
 local class = require "perilune.class"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
@@ -9,6 +10,13 @@ local errors = require "perilune.errors"
 local C, check, state = engine.C, engine.check, engine.context
 
 local context = {}
+
+-- For those who know `with torch.no_grad():`; modules may be called too.
+local function need_function(name, f)
+  if type(f) == "function" or checks.is_callable(f) then return end
+  errors.raise("argument", ("%s: write pl.%s(f, ...), which runs f(...); got %s"):format(name, name,
+    checks.describe(f)), { argument = "f" })
+end
 
 -- ---- scopes ----
 
@@ -73,6 +81,7 @@ end
 --- Run f(...): every tensor made inside is freed at the end except what f returns.
 -- @return what f returns
 function context.scope(f, ...)
+  need_function("scope", f)
   local scope = table.remove(spare) or Scope()
   scope:enter()
   return finish_scope(scope, xpcall(f, errors.handler, ...))
@@ -100,11 +109,13 @@ end
 
 --- Run f(...) without recording gradients.
 function context.no_grad(f, ...)
+  need_function("no_grad", f)
   return with_mode("grad", 0, f, ...)
 end
 
 --- Run f(...) recording gradients.
 function context.enable_grad(f, ...)
+  need_function("enable_grad", f)
   return with_mode("grad", 1, f, ...)
 end
 

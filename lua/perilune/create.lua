@@ -163,7 +163,7 @@ function create.tensor(data, options)
   local dtype = options.dtype or (type(first) == "boolean" and "bool" or "f32")
   local half = dtype == "f16" or dtype == "bf16"
   local t = make(sizes, half and "f32" or dtype, "tensor", half and engine.open "cpu")
-  local n, kind = t:numel(), tensor.c_types[half and "f32" or dtype]
+  local n, kind = t:numel(), attributes.c_types[half and "f32" or dtype]
   local cells = ffi.new(kind .. "[?]", math.max(n, 1))
   pour(data, sizes, 1, cells, 0)
   engine.check(C.pl_tensor_write(t._h, cells, n * ffi.sizeof(kind)))

@@ -221,6 +221,7 @@ function engine.set_threads(n)
   engine.set("cpu", "threads", n)
 end
 
-engine.open "cpu"
+-- Not by engine.open: the registry of accelerators needs this file whole.
+engine.check(C.pl_device_open("cpu", device_id))
 
 return engine

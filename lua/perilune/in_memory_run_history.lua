@@ -96,7 +96,7 @@ function InMemoryRunHistory:__tostring()
   local lines = { ("%s(epoch %d"):format(class.name_of(self), self.current_epoch) }
   for _, name in ipairs(self.names) do
     local values = self.values[name]
-    lines[#lines + 1] = ("  %s: %.4g (%d values)"):format(name, values[#values], #values)
+    lines[#lines + 1] = ("  %s: %.4g (%d recorded)"):format(name, values[#values], #values)
   end
   return table.concat(lines, "\n") .. ")"
 end

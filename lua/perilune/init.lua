@@ -57,8 +57,15 @@ local modules = {
   InMemoryRunHistory = "perilune.in_memory_run_history",
   Profile = "perilune.profile",
   safetensors = "perilune.safetensors", Interval = "perilune.interval",
-  recipe = "perilune.recipe",
+  recipe = "perilune.recipe", einsum = "perilune.einsum",
 }
+
+local function all_names()
+  local names = tensor.names()
+  for known in pairs(pl) do names[#names + 1] = known end
+  for known in pairs(modules) do names[#names + 1] = known end
+  return names
+end
 
 local function index(_, name)
   local module = modules[name]
@@ -72,11 +79,8 @@ local function index(_, name)
     rawset(pl, name, found)
     return found
   end
-  local names = tensor.names()
-  for known in pairs(pl) do names[#names + 1] = known end
-  for known in pairs(modules) do names[#names + 1] = known end
   errors.raise("argument", ("pl has no '%s'%s"):format(tostring(name),
-    suggest.hint(tostring(name), names)), { argument = tostring(name) })
+    suggest.hint(tostring(name), all_names())), { argument = tostring(name) })
 end
 
-return setmetatable(pl, { __index = index })
+return setmetatable(pl, { __index = index, __names = all_names })

@@ -39,6 +39,17 @@ local function name_in(prefix, file)
   return ok and class.is_class(module) and class.name_of(module) or file
 end
 
+-- All names of a namespace; those of its files as their content is known.
+local function all_names(prefix, space, names)
+  local list = suggest.keys(space)
+  for _, name in ipairs(suggest.keys(names)) do list[#list + 1] = name end
+  for _, file in ipairs(files_of(prefix)) do
+    local name = name_in(prefix, file)
+    if rawget(space, name) == nil then list[#list + 1] = name end
+  end
+  return list
+end
+
 local function raise_unknown(prefix, space, names, wanted)
   local list, file_of = suggest.keys(space), {}
   for _, name in ipairs(suggest.keys(names)) do list[#list + 1] = name end
@@ -83,7 +94,8 @@ local function lazy(prefix, names)
     rawset(space, name, member)
     return member
   end
-  return setmetatable({}, { __index = index })
+  return setmetatable({}, { __index = index,
+    __names = function(space) return all_names(prefix, space, names) end })
 end
 
 return lazy

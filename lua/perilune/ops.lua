@@ -7,9 +7,10 @@ local ffi = require "ffi"
 local check = require "perilune.check"
 local engine = require "perilune.engine"
 local errors = require "perilune.errors"
-local attributes = require "perilune.attributes"
+local describe_row = require "perilune.ops.row"
 local origin = require "perilune.origin"
 local queue = require "perilune.queue"
+local source = require "perilune.ops.source"
 
 local C, state = engine.C, engine.context
 local type = type
@@ -26,50 +27,6 @@ ops.by_name = {}
 
 --- The functions by name; pointwise rows also have the in-place form with a trailing _.
 ops.functions = {}
-
--- ---- reflection ----
-
-local mark_names = {
-  optional = C.PL_OPTIONAL, list = C.PL_LIST, updated = C.PL_UPDATED, positions = C.PL_POSITIONS,
-  saved = C.PL_SAVED, hidden = C.PL_HIDDEN, fixed = C.PL_FIXED,
-}
-local flag_names = {
-  float = C.PL_FLOAT, promote = C.PL_PROMOTE, broadcast = C.PL_BROADCAST,
-  pointwise = C.PL_POINTWISE, strided = C.PL_STRIDED, view = C.PL_VIEW, random = C.PL_RANDOM,
-  cast_low = C.PL_CAST_LOW, cast_f32 = C.PL_CAST_F32, internal = C.PL_INTERNAL,
-}
-
-local function bits_of(value, names)
-  local set = {}
-  for name, mask in pairs(names) do set[name] = bit.band(value, mask) ~= 0 end
-  return set
-end
-
-local function arguments_of(list, n)
-  local out = {}
-  for i = 1, n do
-    out[i] = bits_of(list[i - 1].marks, mark_names)
-    out[i].name = ffi.string(list[i - 1].name)
-  end
-  return out
-end
-
-local function describe(id)
-  local info = C.pl_op(id)
-  local row = {
-    id = id, name = ffi.string(info.name), signature = ffi.string(info.signature),
-    family = ffi.string(info.family), doc = ffi.string(info.doc),
-    inputs = arguments_of(info["in"], info.n_in),
-    outputs = arguments_of(info.out, info.n_out),
-    flags = bits_of(info.flags, flag_names),
-    differentiable = info.differentiable ~= 0, composite = info.composite ~= 0,
-    has_lists = info.list_count > 0,
-  }
-  local list = attributes.declare(row.name, ffi.string(info.fields), ffi.string(info.defaults))
-  row.attributes, row.fill = list, list.fill
-  row.defaults, row.new_attributes, row.read = list.defaults, list.new, list.read
-  return row
-end
 
 -- ---- results and failures ----
 
@@ -154,7 +111,15 @@ local function settle(status, row, ...)
 end
 ops.settle = settle
 
-ops.stale_message = stale_message
+--- Raise a failed engine call on one tensor; a stale handle names the op that made it.
+-- @param name the caller, in errors
+function ops.check(status, t, name)
+  if status == 0 then return end
+  if status == C.PL_ESTALE then
+    engine.raise(status, stale_message({ name = name }, "the tensor", t))
+  end
+  fail(status)
+end
 
 --- The results of a call that did not answer PL_OK, all of them owned before the launches run.
 local function late_results(status, row, ...)
@@ -210,118 +175,6 @@ local function not_a_tensor(value, name, argument, optional)
     got), { op = name, argument = argument })
 end
 
--- ---- generated functions ----
-
-local MAX_ATTRIBUTES = 10
-
-local function attribute_parameters()
-  local names = {}
-  for i = 1, MAX_ATTRIBUTES do names[i] = "a" .. i end
-  return table.concat(names, ", ")
-end
-local spread = attribute_parameters()
-
---- Source that puts input i's handle into the buffer. An optional input's place may hold the table
--- of attributes instead: then everything moves up.
-local function input_source(row, i)
-  local input = row.inputs[i]
-  return ("if getmetatable(x%d) == Tensor then buffer[%d] = x%d._h else buffer[%d] ="
-    .. " not_a_tensor(x%d, %q, %q, %s) end"):format(i, i - 1, i, i - 1, i, row.name, input.name,
-    tostring(input.optional))
-end
-
-local function names_of_inputs(row)
-  local names = {}
-  for i = 1, #row.inputs do names[i] = "x" .. i end
-  return table.concat(names, ", ")
-end
-
-local function shift_source(row)
-  local last = row.inputs[#row.inputs]
-  if not (last and last.optional) or #row.attributes == 0 then return "" end
-  local x = "x" .. #row.inputs
-  return ([[
-    if %s ~= nil and a1 == nil and type(%s) ~= "number" and getmetatable(%s) ~= Tensor then
-      a1, %s = %s, nil
-    end
-  ]]):format(x, x, x, x, x)
-end
-
-local function attributes_source(row)
-  if #row.attributes == 0 then
-    return "if a1 ~= nil then too_many(row, a1) end local at = nil"
-  end
-  if row.flags.random then
-    return ("local at = fill(%s) at.call = state.random_calls"
-      .. " state.random_calls = state.random_calls + 1"):format(spread)
-  end
-  return ("local at = defaults if a1 ~= nil or not at then at = fill(%s) end"):format(spread)
-end
-
-local function parameters(row)
-  local inputs = names_of_inputs(row)
-  return inputs == "" and spread or inputs .. ", " .. spread
-end
-
-local function body(row)
-  local lines = { shift_source(row) }
-  for i = 1, #row.inputs do lines[#lines + 1] = input_source(row, i) end
-  lines[#lines + 1] = attributes_source(row)
-  return table.concat(lines, "\n")
-end
-
---- The arguments of what ends a call that did not answer PL_OK.
-local function status_source(row)
-  local inputs = names_of_inputs(row)
-  return "(status, row" .. (inputs == "" and "" or ", " .. inputs) .. ")"
-end
-
---- Source that makes a tensor of each output that is not hidden, and returns them.
-local function results_source(row)
-  local lines, names = {}, {}
-  for _, output in ipairs(row.outputs) do
-    if not output.hidden then
-      local k = #names
-      names[k + 1] = "t" .. k
-      lines[#lines + 1] = ("local t%d = setmetatable({ _h = out[%d], _op = %d }, Tensor)")
-        :format(k, k, row.id)
-      lines[#lines + 1] = ("if state.scope == 0 then own(t%d) end"):format(k)
-    end
-  end
-  lines[#lines + 1] = "return " .. table.concat(names, ", ")
-  return table.concat(lines, "\n")
-end
-
-local function function_source(row)
-  return ([[
-    return function(%s)
-      if state.scope == 0 and state.allocated > ops.budget() then collect() end
-      if state.anomaly ~= 0 then note() end
-      %s
-      local status = C.pl_apply(%d, at, buffer, nil, %d, out)
-      if status == EMEMORY then
-        collect()
-        status = C.pl_apply(%d, at, buffer, nil, %d, out)
-      end
-      if status ~= 0 then return late_results%s end
-      %s
-    end
-  ]]):format(parameters(row), body(row), row.id, #row.inputs, row.id, #row.inputs,
-    status_source(row), results_source(row))
-end
-
-local function in_place_source(row)
-  return ([[
-    return function(%s)
-      if state.anomaly ~= 0 then note() end
-      %s
-      local status = C.pl_apply_in_place(%d, at, buffer, %d)
-      if status ~= 0 then settle%s end
-      return x1
-    end
-  ]]):format(parameters(row), body(row), row.id, #row.inputs, status_source(row))
-end
-
 local function too_many(row, value)
   errors.raise("argument", ("%s takes no attributes, got %s"):format(row.name,
     check.describe(value)),
@@ -335,7 +188,7 @@ local buffer = ffi.new "double[16]"
 -- Generated chunks count as files of this folder, so that errors point past them.
 local chunk_name = debug.getinfo(1, "S").source:gsub("%.lua$", "/")
 
-local function compile(row, source)
+local function compile(row, text)
   local environment = {
     C = C, state = state, Tensor = Tensor, own = function(t) return own(t) end, buffer = buffer,
     out = handle_out, ops = ops, collect = collect, row = row, type = type,
@@ -350,7 +203,7 @@ local function compile(row, source)
   table.sort(names)
   for i, name in ipairs(names) do values[i] = environment[name] end
   local head = ("local %s = ...\n"):format(table.concat(names, ", "))
-  return assert(loadstring(head .. source, chunk_name .. row.name))(unpack(values, 1, #names))
+  return assert(loadstring(head .. text, chunk_name .. row.name))(unpack(values, 1, #names))
 end
 
 -- ---- rows with lists ----
@@ -408,7 +261,7 @@ local function list_function(row)
     local at = row.defaults
     if inputs[n + 1] ~= nil then
       if not row.fill then too_many(row, inputs[n + 1]) end
-      at = row.fill(unpack(inputs, n + 1, n + MAX_ATTRIBUTES))
+      at = row.fill(unpack(inputs, n + 1, n + source.MAX_ATTRIBUTES))
     end
     return call_lists(row, inputs, at)
   end
@@ -448,7 +301,7 @@ end
 --- Read the table and make the functions; called once by perilune.tensor after bind.
 function ops.build()
   for id = 0, C.pl_op_count() - 1 do
-    local row = describe(id)
+    local row = describe_row(id)
     ops.list[id + 1], ops.by_name[row.name] = row, row
   end
   local lazy = {}
@@ -458,8 +311,8 @@ function ops.build()
     if not row or (base and not row.flags.pointwise) then return nil end
     local f
     if row.has_lists then f = list_function(row)
-    elseif base then f = compile(row, in_place_source(row))
-    else f = compile(row, function_source(row)) end
+    elseif base then f = compile(row, source.in_place(row))
+    else f = compile(row, source.new(row)) end
     functions[name] = f
     return f
   end

@@ -18,13 +18,8 @@ local kinds = {}
 -- ---- what a kernel is given ----
 
 local pointers = {}
-
--- Filled at the first launch: the op table is not there yet when this file loads.
-local function learn_pointers()
-  local tensor = require "perilune.tensor"
-  for name, number in pairs(attributes.dtypes) do
-    pointers[number] = ffi.typeof(tensor.c_types[name] .. " *")
-  end
+for name, number in pairs(attributes.dtypes) do
+  pointers[number] = ffi.typeof(attributes.c_types[name] .. " *")
 end
 
 local function operand_of(o)
@@ -69,7 +64,6 @@ end
 --- Run the launch that was taken.
 -- @return the status of its end
 local function run(launch)
-  if not pointers[0] then learn_pointers() end
   local row = require("perilune.ops").list[launch.op + 1]
   local device = engine.device_name(launch.device)
   local kernel = kinds[device:match "^[^:]*"][row.name]

@@ -42,23 +42,11 @@ end
 ops.bind(Tensor, own)
 ops.build()
 
-local wrap = ops.wrap
-
---- Raise a failed engine call on t; a stale handle names the op that made the tensor.
-local function fail(status, t, name)
-  if status == C.PL_ESTALE then
-    engine.raise(status, ops.stale_message({ name = name }, "the tensor", t))
-  end
-  ops.fail(status)
-end
-
-local function check(status, t, name)
-  if status ~= 0 then fail(status, t, name) end
-end
+local wrap, check = ops.wrap, ops.check
 
 local function describe(t)
   local status = C.pl_tensor_describe(t._h, info)
-  if status ~= 0 then fail(status, t, "tensor") end
+  if status ~= 0 then check(status, t, "tensor") end
   return info
 end
 
@@ -141,68 +129,8 @@ function methods.version(t) return tonumber(describe(t).version) end
 function methods.data_ptr(t)
   local out = ffi.new "void *[1]"
   check(C.pl_tensor_data(t._h, out), t, "data_ptr")
-  return ffi.cast(tensor.c_types[properties.dtype(t)] .. " *", out[0])
+  return ffi.cast(attributes.c_types[properties.dtype(t)] .. " *", out[0])
 end
-
---- The C type that holds an element of a dtype on the host.
-tensor.c_types = { bool = "uint8_t", u8 = "uint8_t", i32 = "int32_t", i64 = "int64_t",
-  f16 = "uint16_t", bf16 = "uint16_t", f32 = "float", f64 = "double" }
-
--- ---- reading ----
-
-local item_out = ffi.new "double[1]"
-local wide_out = ffi.new "int64_t[1]"
-
---- The value of a tensor of one element: a number, a boolean for bool, int64 cdata where a double
--- would not be exact.
-function methods.item(t)
-  check(C.pl_tensor_item(t._h, item_out), t, "item")
-  local value = item_out[0]
-  if value ~= value or (value < 2 ^ 53 and value > -2 ^ 53 and value ~= 0 and value ~= 1) then
-    return value
-  end
-  local dtype = properties.dtype(t)
-  if dtype == "bool" then return value ~= 0 end
-  if dtype == "i64" and math.abs(value) >= 2 ^ 53 then
-    check(C.pl_tensor_read(t._h, wide_out, 8), t, "item")
-    return wide_out[0]
-  end
-  return value
-end
-
---- The elements as a flat C array and the sizes; halves come as f32, by way of the CPU.
--- @return cells, sizes, dtype
-function tensor.read(t, name)
-  local dtype = properties.dtype(t)
-  if dtype == "f16" or dtype == "bf16" then
-    t, dtype = t:detach():to("cpu"):cast "f32", "f32"
-  end
-  local shape, n = properties.shape(t), methods.numel(t)
-  local cells = ffi.new(tensor.c_types[dtype] .. "[?]", math.max(n, 1))
-  check(C.pl_tensor_read(t._h, cells, n * ffi.sizeof(tensor.c_types[dtype])), t, name)
-  return cells, shape, dtype
-end
-
-local function value_of(cell, dtype)
-  if dtype == "bool" then return cell ~= 0 end
-  local number = tonumber(cell)
-  if dtype == "i64" and math.abs(number) >= 2 ^ 53 then return cell end
-  return number
-end
-
-local function nest(cells, shape, dtype, axis, at)
-  if axis > #shape then return value_of(cells[at], dtype), at + 1 end
-  local list = {}
-  for i = 1, shape[axis] do list[i], at = nest(cells, shape, dtype, axis + 1, at) end
-  return list, at
-end
-
---- The elements as nested Lua tables; a number for a scalar.
-function methods.totable(t)
-  local cells, shape, dtype = tensor.read(t, "totable")
-  return (nest(cells, shape, dtype, 1, 0))
-end
-methods.tolist = methods.totable
 
 -- ---- life ----
 
@@ -331,7 +259,7 @@ end
 
 methods.clip = function(t, ...) return t:clamp(...) end
 
-for _, part in ipairs { "shaping", "mathematics", "picking", "sampling" } do
+for _, part in ipairs { "reading", "shaping", "mathematics", "picking", "sampling" } do
   for name, method in pairs(require("perilune.tensor." .. part)) do methods[name] = method end
 end
 
@@ -419,10 +347,12 @@ local function refuse_order()
 end
 Tensor.__lt, Tensor.__le = refuse_order, refuse_order
 
-function Tensor.__tostring(t) return require("perilune.tensor_text")(t, tensor.read) end
+function Tensor.__tostring(t) return require("perilune.tensor_text")(t) end
 
 function Tensor.__concat(a, b) return tostring(a) .. tostring(b) end
 
+
+Tensor.__names = tensor.names
 
 tensor.metatable = Tensor
 tensor.wrap = wrap

@@ -82,9 +82,8 @@ local function layout(cells, shape, form, shorten)
 end
 
 --- @param t a tensor
--- @param read function(t, name) -> cells, shape, dtype
-return function(t, read)
-  local cells, shape, dtype = read(t, "tostring")
+return function(t)
+  local cells, shape, dtype = t:cells "tostring"
   local n = 1
   for _, size in ipairs(shape) do n = n * size end
   local parts = { n == 0 and "[]"

@@ -1,11 +1,11 @@
 --- The training loop. Every phase is one method that a subclass may override, followed by the
 -- event of its name for the callbacks, in the order this file reads in. Nothing here waits for
--- the device: losses are read when somebody asks (loss_tracker.lua).
+-- the device: losses are read when somebody asks (loss_tracker.lua). The passes without gradients
+-- are in trainer/evaluating.lua.
 
 local check = require "perilune.check"
 local class = require "perilune.class"
 local context = require "perilune.context"
-local engine = require "perilune.engine"
 local errors = require "perilune.errors"
 local random = require "perilune.random"
 local resume = require "perilune.state.resume"
@@ -15,13 +15,12 @@ local CallbackHandler = require "perilune.callback_handler"
 local InMemoryRunHistory = require "perilune.in_memory_run_history"
 local Measures = require "perilune.trainer.measures"
 local OptimizerList = require "perilune.trainer.optimizer_list"
-local Predictions = require "perilune.trainer.predictions"
 local TrainerControls = require "perilune.trainer.controls"
 local connect_hardware = require "perilune.trainer.hardware"
-local limits = require "perilune.trainer.limits"
+local edges = require "perilune.trainer.edges"
+local evaluating = require "perilune.trainer.evaluating"
 local logging = require "perilune.trainer.logging"
 local metrics = require "perilune.metrics"
-local modes = require "perilune.trainer.modes"
 local options = require "perilune.trainer.options"
 local prepare = require "perilune.trainer.prepare"
 local run = require "perilune.trainer.run"
@@ -124,23 +123,6 @@ local function train_step(self, batch, step, share, due)
   return output
 end
 
-local function eval_step(self, batch, step)
-  local handler = self.callback_handler
-  handler:call_event("on_eval_step_start", self, batch)
-  local output = self.strategy:forward(self.calculate_eval_batch_loss, self, batch)
-  self.eval_measures:update(output, nil, step)
-  if self.eval_metrics[1] then self:update_metrics(self.eval_metrics, batch, output) end
-  handler:call_event("on_eval_step_end", self, batch, output, step)
-end
-
-local function predict_step(self, batch, step)
-  local handler = self.callback_handler
-  handler:call_event("on_predict_step_start", self, batch)
-  local outputs = self.strategy:forward(self.calculate_predictions, self, batch)
-  if self.predictions then self.predictions:add(outputs) end
-  handler:call_event("on_predict_step_end", self, batch, outputs, step)
-end
-
 -- `math.random` in hooks and losses depends on the seed and the update alone. The sum is exact in
 -- a double, so no two updates of a run share it.
 local function start_update(self)
@@ -150,34 +132,8 @@ local function start_update(self)
   math.randomseed(self.seed % 2147483648 * 4194304 + self.update % 4194304)
 end
 
--- A signal to stop, of any rank; Ctrl-C pauses a run of the session. An evaluation within a
--- training run is no edge.
-local function check_interrupt(self)
-  if not self.process_group:any(engine.interrupted() > 0) then return end
-  local name, exit_code = engine.take_interrupt()
-  if name == "Ctrl-C" and stepping.rest(self) then return end
-  local where = ("interrupted by %s in epoch %d after update %d"):format(name,
-    self.run_history.current_epoch, self.update)
-  if not self.train_dataloader then
-    errors.raise("interrupted", where, { exit_code = exit_code })
-  end
-  local what, path = saving.interrupted(self)
-  errors.raise("interrupted", where .. "; " .. what, { exit_code = exit_code, saved_state = path })
-end
-
 ---------------------------------------------------------------------------------------------------
 -- One epoch. Each batch lives in a scope that ends when the next batch begins.
-
--- Whether the run has been told to stop, which all ranks agree on here.
-local function stopped(self)
-  if self.has_stopped then return true end
-  if self.deadline then limits.check_time(self) end
-  if not self.process_group:any(self.stop_requested) then return false end
-  if limits.below_minimum(self) and not self.process_group:any(self.stop_now) then return false end
-  self.has_stopped = true
-  self:emit("on_stop_training", self.stop_reason)
-  return true
-end
 
 -- The first `skip` batches were taken before the run was resumed.
 local function train_batches(self, loader, skip)
@@ -186,7 +142,7 @@ local function train_batches(self, loader, skip)
   local step, in_group, share = skip, 0, accumulation
   saving.seed_epoch(self, 1)
   local next_batch, state, batch = resume.batches(loader, skip)
-  while in_group > 0 or (self.update < self.last_update and not stopped(self)) do
+  while in_group > 0 or (self.update < self.last_update and not edges.stopped(self)) do
     scope:close()
     scope:enter()
     batch = next_batch(state, batch)
@@ -206,7 +162,7 @@ local function train_batches(self, loader, skip)
       if self.log_due then logging.flush(self) end
       saving.edge(self, step)
       if self.stepped_run then stepping.pause(self, placed, output) end
-      check_interrupt(self)
+      edges.check_interrupt(self)
     end
   end
   -- Only a loader that could not tell its size ends in the middle of an update.
@@ -219,38 +175,6 @@ local function train_batches(self, loader, skip)
   if batch ~= nil and type(state) == "table" and state.close then state:close() end
 end
 
--- In an evaluation or prediction on its own: one that was aborted has seen a part of its batches.
-local function check_eval_interrupt(self, step)
-  check_interrupt(self)
-  if self.stop_now then
-    errors.raise("interrupted", ("aborted after %d batches; numbers of a part would mislead")
-      :format(step))
-  end
-end
-
--- A pass without gradients; `one_step` is eval_step or predict_step. A rank whose batches are over
--- takes part until those of all are.
-local function eval_batches(self, loader, one_step)
-  local scope, step, over = self.eval_scope, 0, false
-  local next_batch, state, batch = loader:batches()
-  while true do
-    scope:close()
-    scope:enter()
-    if not over then batch = next_batch(state, batch) end
-    over = batch == nil
-    if not self.process_group:any(not over) then break end
-    step = step + 1
-    if not over then one_step(self, self.strategy:batch_to_device(batch), step) end
-    if not self.train_dataloader then check_eval_interrupt(self, step) end
-  end
-  scope:close()
-end
-
-local function no_batch(name)
-  errors.raise("argument", ("the loader of %s gave no batch: is the dataset empty, or "
-    .. "smaller than a batch with drop_last?"):format(name))
-end
-
 local function train_epoch(self)
   local loader = self.train_dataloader
   saving.seed_epoch(self, 0)
@@ -260,41 +184,8 @@ local function train_epoch(self)
   train_batches(self, self.train_dataloader, resume.lay_over(self, true))
   saving.seed_epoch(self, 2)
   local any = self.train_measures:record(self.run_history, "train_%s_epoch", "train_", {})
-  if not any and not self.has_stopped then no_batch("train_dataset") end
+  if not any and not self.has_stopped then evaluating.no_batch("train_dataset") end
   self:phase("train_epoch_end")
-end
-
--- How the evaluations of a run are recorded: the names of losses, and what stands before metrics.
-local after_epoch = { losses = "eval_%s_epoch", prefix = "eval_", is_intermediate = false }
-local at_interval = { losses = "eval_%s_epoch", prefix = "eval_", is_intermediate = true }
-local on_request =
-  { losses = "intermediate_eval_%s", prefix = "intermediate_eval_", is_intermediate = true }
-local on_its_own = { losses = "evaluation_%s", prefix = "evaluation_", is_intermediate = false }
-
-local function evaluate_set(self, set, how, results)
-  if set.name then self.eval_dataset, self.eval_dataloader = set.dataset, set.dataloader end
-  self.saved_modes = modes.save(self.model)
-  self.eval_measures:reset()
-  self:phase("eval_epoch_start", how.is_intermediate)
-  context.no_grad(eval_batches, self, self.eval_dataloader, eval_step)
-  if not self.eval_measures:record(self.run_history, how.losses, how.prefix, results) then
-    no_batch(set.name and ("the evaluation set '%s'"):format(set.name) or "the evaluation")
-  end
-  self:phase("eval_epoch_end", how.is_intermediate)
-  self.saved_modes = modes.restore(self.saved_modes)
-end
-
-local function evaluate_sets(self, how)
-  local history, results = self.run_history, {}
-  local prefix = history.metric_name_prefix
-  self.saved_prefix = prefix
-  for _, set in ipairs(self.eval_sets) do
-    history:set_metric_name_prefix(set.name and prefix .. set.name .. "_" or prefix)
-    evaluate_set(self, set, how, results)
-  end
-  history:set_metric_name_prefix(prefix)
-  self.saved_prefix = nil
-  return results
 end
 
 --- Evaluate now, between or within updates; modes stay as they are. For callbacks, and for the body
@@ -306,7 +197,7 @@ function Trainer:evaluate_now()
   elseif self.saved_modes then
     errors.raise("user", "Trainer:evaluate_now: an evaluation is under way already")
   end
-  return evaluate_sets(self, on_request)
+  return evaluating.evaluate(self, evaluating.on_request)
 end
 
 -- For eval_every; its newest values are what watches "eval_loss_epoch" sees.
@@ -314,7 +205,7 @@ function Trainer:evaluate_if_due(step, update_over)
   local interval = self.eval_interval
   if interval:due("batches", step)
     or (update_over and interval:due("updates", self.update, self.process_group)) then
-    evaluate_sets(self, at_interval)
+    evaluating.evaluate(self, evaluating.at_interval)
   end
 end
 
@@ -322,43 +213,28 @@ local function evaluate_epoch(self)
   local interval = self.eval_interval
   if not self.eval_sets then return end
   if not interval or interval:due("epochs", self.run_history.current_epoch) then
-    evaluate_sets(self, after_epoch)
+    evaluating.evaluate(self, evaluating.after_epoch)
   end
 end
 
 ---------------------------------------------------------------------------------------------------
 -- Runs.
 
--- A few batches of each evaluation, to find faults before the first epoch. What is recorded goes
--- into a history that is thrown away.
-local function sanity_check(self, num_batches)
-  if not self.eval_sets then return end
-  local sets, loader = self.eval_sets, self.eval_dataloader
-  self.saved_history, self.run_history = self.run_history, InMemoryRunHistory()
-  self:emit("on_sanity_check_start")
-  self.eval_sets, self.eval_dataloader = limits.sliced_sets(sets, num_batches), nil
-  self.eval_dataloader = self.eval_sets[1].dataloader
-  evaluate_sets(self, after_epoch)
-  self.eval_sets, self.eval_dataloader = sets, loader
-  self:emit("on_sanity_check_end")
-  self.run_history, self.saved_history = self.saved_history, nil
-end
-
 local function training(self, o)
   prepare.training(self, o)
   local history = self.run_history
   self:phase("training_run_start")
-  if o.sanity_batches and not self.resuming then sanity_check(self, o.sanity_batches) end
+  if o.sanity_batches and not self.resuming then evaluating.sanity_check(self, o.sanity_batches) end
   resume.lay_over(self, false)
   while history.current_epoch <= self.last_epoch and self.update < self.last_update
-    and not stopped(self) do
+    and not edges.stopped(self) do
     train_epoch(self)
-    if stopped(self) then break end
+    if edges.stopped(self) then break end
     evaluate_epoch(self)
     self:phase("training_run_epoch_end")
     history:increment_epoch()
     saving.edge(self, 0)
-    check_interrupt(self)
+    edges.check_interrupt(self)
   end
   self:phase("training_run_end")
   saving.edge(self)
@@ -368,20 +244,14 @@ end
 local function evaluation(self, o)
   prepare.evaluation(self, o)
   self:phase("evaluation_run_start")
-  local results = evaluate_sets(self, on_its_own)
+  local results = evaluating.evaluate(self, evaluating.on_its_own)
   self:phase("evaluation_run_end")
   return results
 end
 
 local function prediction(self, o)
   prepare.prediction(self, o)
-  self.predictions = o.return_predictions and Predictions(o.concatenate) or nil
-  self.saved_modes = modes.save(self.model)
-  self:phase("predict_run_start")
-  context.no_grad(eval_batches, self, self.predict_dataloader, predict_step)
-  self:phase("predict_run_end")
-  self.saved_modes = modes.restore(self.saved_modes)
-  return self.predictions and self.predictions:all()
+  return evaluating.predict(self, o)
 end
 
 local function options_of(self, method, ...)
@@ -410,7 +280,7 @@ function Trainer:steps(...)
 end
 
 local function train_updates(self)
-  while self.update < self.last_update and not stopped(self) do
+  while self.update < self.last_update and not edges.stopped(self) do
     train_epoch(self)
     self.run_history:increment_epoch()
   end

@@ -154,6 +154,14 @@ static void test_labels(void) {
   CHECK(pl_rows_check_labels(rows, 11) == PL_OK);
   CHECK(pl_rows_check_labels(rows, 10) == PL_EFORMAT);
   CHECK(strstr(pl_error(), "label 10 for sample 4; 10 classes have 0 to 9") != NULL);
+  const int64_t empty[2] = {1000, 0};      /* a thousand rows of nothing: no byte to look at */
+  pl_tensor t;
+  pl_rows *none;
+  CHECK(pl_tensor_empty(cpu(), PL_U8, 2, empty, &t) == PL_OK);
+  CHECK(pl_rows_of_tensor(t, &none) == PL_OK);
+  CHECK(pl_rows_check_labels(none, 10) == PL_EDTYPE);
+  pl_rows_free(none);
+  pl_tensor_release(t);
   pl_rows_free(rows);
 }
 

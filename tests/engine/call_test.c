@@ -1,5 +1,6 @@
 /* call_test.c -- calls from outside: bad arguments, limits, interrupts, devices, random numbers. */
 #include "engine_unit.h"
+#include "device.h"
 #include "philox.h"
 #include <signal.h>
 
@@ -35,6 +36,28 @@ static void counts_are_checked(void) {
   OK(pl_apply(OP_cat, &cat, many, (int32_t[]){3}, 3, &y));
   pl_tensor_release(y);
   pl_tensor_release(x);
+}
+
+static pl_status says_nothing(void *state, const pl_call *call) {
+  (void)state;
+  return call->in[0]->count == 1 ? PL_EMEMORY : PL_EDEVICE;
+}
+
+/* Its failure must not be told with the sentence of the one before. */
+static void a_kernel_that_says_nothing_is_named(void) {
+  device *d = device_at(cpu());
+  pl_kernel kept = d->kernels[OP_exp];
+  pl_tensor one = vector(1, 1), three = vector(3, 1), y = 7;
+  d->kernels[OP_exp] = says_nothing;
+  CHECK(pl_apply(-1, NULL, &one, NULL, 1, &y) == PL_EARGUMENT);
+  CHECK(pl_apply(OP_exp, NULL, &one, NULL, 1, &y) == PL_EMEMORY);
+  CHECK(strcmp(pl_error(), "exp: out of memory for what cpu needs to compute it") == 0);
+  CHECK(pl_apply(OP_exp, NULL, &three, NULL, 1, &y) == PL_EDEVICE);
+  CHECK(strcmp(pl_error(), "exp: the kernel of cpu failed and gave no reason") == 0);
+  d->kernels[OP_exp] = kept;
+  OK(pl_apply(OP_exp, NULL, &one, NULL, 1, &y));
+  pl_tensor_release(one);
+  pl_tensor_release(three);
 }
 
 /* A Lua number is a tensor without storage. */
@@ -216,6 +239,7 @@ static void permutations_are_permutations(void) {
 int main(void) {
   UNIT(wrong_calls_are_errors);
   UNIT(counts_are_checked);
+  UNIT(a_kernel_that_says_nothing_is_named);
   UNIT(numbers_have_no_storage);
   UNIT(attributes_have_limits);
   UNIT(reads_and_writes_are_checked);

@@ -117,3 +117,17 @@ describe("An accelerator's file", function()
     assert.falsy(process.read(folder .. "/lib/perilune/accelerators/cpu/cpu.c"))
   end)
 end)
+
+describe("An engine without the CPU's library", function()
+  it("says so in one sentence", function()
+    if process.sanitized then return pending("plain luajit cannot load a sanitized engine") end
+    local folder = process.folder()
+    local result = process.run(("cp %s/libperilune.so %s && PERILUNE_ACCELERATORS= PERILUNE_LIB=%s"
+      .. " LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' luajit -e 'require [[perilune]]'"):format(
+      quote(process.build), folder, folder))
+    process.remove(folder)
+    assert.equal(1, result.code)
+    assert.truthy(result.err:find("there is no accelerator 'cpu'", 1, true), result.err)
+    assert.falsy(result.err:find("loop or previous error", 1, true), result.err)
+  end)
+end)

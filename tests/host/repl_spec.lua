@@ -173,6 +173,24 @@ then
     assert.equal("table\n", out "type(pl)\n")
   end)
 
+  it("is left by exit and quit, unless they are something", function()
+    for _, word in ipairs{ "exit", "quit", "exit()", " quit " } do
+      assert.equal("1\n", out("print(1)\n" .. word .. "\nprint(2)\n"))
+    end
+    assert.equal("5\n2\n", out "exit = 5\nexit\nprint(2)\n")
+  end)
+
+  it("tells what things take", function()
+    local text = out "help(pl.nn.Linear)"
+    assert.truthy(text:find("Linear takes\n  in_features   size of each input (required)\n", 1,
+      true))
+    assert.truthy(text:find("  bias          learn an additive bias (true)\n", 1, true))
+    assert.truthy(out('help "cumsum"'):find("^cumsum: running sum along axis.*: axis\n$"))
+    assert.truthy(out("help()"):find("Tab completes names", 1, true))
+    assert.truthy(out("help(pl.matmul)"):find("^matmul: matrix product"))
+    assert.equal("no help on 3; help() tells what there is\n", out "help(3)")
+  end)
+
   it("survives a value that cannot be shown", function()
     local result = session "setmetatable({}, { __tostring = function() error('no text') end })\n1\n"
     assert.equal("1\n", result.out)
@@ -209,5 +227,20 @@ describe("a terminal", function()
     local history = process.read(folder .. "/perilune_history")
     assert.truthy(history:find("local\\040x\\040=\\04041", 1, true))
     assert.falsy(history:find("garbage", 1, true))
+  end)
+
+  it("completes names at Tab, and lists them where several are meant", function()
+    local terminal = process.terminal(folder)
+    for _, step in ipairs{
+      { "leaves.", "local layer = pl.nn.Lin\t(2, 3)\n" },
+      { "> ", "pl.nn.Conv\t" },
+      { "\nConv1d           Conv2d           ConvTranspose2d", "\21lay\t:ev\t().training\n" },
+      { "false\r\n", "nothing_of_it\t\21 6 * 7\n" },
+    } do
+      terminal:expect(step[1])
+      terminal:type(step[2])
+    end
+    terminal:expect("42\r\n")
+    terminal:close()
   end)
 end)

@@ -236,3 +236,27 @@ describe("a small convolutional net", function()
     assert.is_true(losses[3] < 0.6 * losses[1], table.concat(losses, " "))
   end)
 end)
+
+describe("nn.functional", function()
+  local F = nn.functional
+  local x = pl.arange(1, 32):float():reshape(1, 2, 4, 4)
+
+  it("pools as the layers do, options by position", function()
+    assert.same(nn.MaxPool2d(2)(x):totable(), F.max_pool2d(x, 2):totable())
+    assert.same(nn.MaxPool2d(3, 1)(x):totable(), F.max_pool2d(x, 3, 1):totable())
+    assert.same({ 1, 2, 3, 3 }, F.avg_pool2d(x, 2, { stride = 1 }).shape)
+    assert.same({ 1, 2, 1, 1 }, F.adaptive_avg_pool2d(x, 1).shape)
+    assert.same({ 1, 2, 2, 1 }, F.adaptive_max_pool2d(x, { 2, 1 }).shape)
+    assert.truthy(message_of(F.max_pool2d, x):find("option 'kernel_size' is required", 1, true))
+  end)
+
+  it("convolves as the layer does", function()
+    local layer = nn.Conv2d(2, 3, 3, 2, 1)
+    assert.same(layer(x):totable(), F.conv2d(x, layer.weight, layer.bias, 2, 1):totable())
+    assert.same(layer(x):totable(), F.conv2d(x, layer.weight, layer.bias,
+      { stride = 2, padding = 1 }):totable())
+    assert.same({ 1, 3, 2, 2 }, F.conv2d(x, layer.weight).shape)
+    assert.truthy(message_of(F.conv2d, x, layer.weight, { pading = 1 })
+      :find("did you mean 'padding'?", 1, true))
+  end)
+end)

@@ -180,3 +180,23 @@ describe("CrossEntropyLoss", function()
       .. " integers; target:long() makes them", e.message)
   end)
 end)
+
+describe("nn.functional", function()
+  local a, b = pl.tensor{ { 3, 4 }, { 0, 0 } }, pl.tensor{ { 4, 3 }, { 1, 1 } }
+
+  local function all_near(expected, t)
+    for i, value in ipairs(t:flatten():totable()) do assert.near(expected[i], value, 1e-6) end
+  end
+
+  it("normalises along a dimension", function()
+    all_near({ 0.6, 0.8, 0, 0 }, nn.functional.normalize(a))
+    all_near({ 1, 1, 0, 0 }, nn.functional.normalize(a, 2, 1))
+    all_near({ 3 / 7, 4 / 7, 0, 0 }, nn.functional.normalize(a, { p = 1 }))
+  end)
+
+  it("compares directions", function()
+    all_near({ 0.96, 0 }, nn.functional.cosine_similarity(a, b))
+    all_near({ 12 / 3 / math.sqrt(17), 12 / 4 / math.sqrt(10) },
+      nn.functional.cosine_similarity(a, b, { dim = 1 }))
+  end)
+end)

@@ -138,6 +138,18 @@ describe("callbacks that save", function()
     fails("argument", "give `every`", callbacks.SaveTrainingStateCallback, { save_at_end = false })
   end)
 
+  it("SaveTrainingStateCallback prunes what a killed run left", function()
+    local function saver(most)
+      return callbacks.SaveTrainingStateCallback{ save_dir = folder .. "/left", save_at_end = false,
+        every = { updates = 1 }, max_checkpoints = most }
+    end
+    train({ saver() }, 2)
+    assert.are.same({ "update_1", "update_2", "update_3", "update_4" }, entries(folder .. "/left"))
+    make{ callbacks = { saver(1) } }:train{ train_dataset = dataset(8), num_epochs = 2,
+      per_device_batch_size = 4, resume_from = folder .. "/left/update_4" }
+    assert.are.same({ "update_4" }, entries(folder .. "/left"))
+  end)
+
   it("ModelCheckpoint keeps the best k, last, and names files by metrics", function()
     local checkpoint = callbacks.ModelCheckpoint{ monitor = "score", mode = "max", save_top_k = 2,
       save_last = true, filename = "{epoch}-{score:%.2f}" }

@@ -228,6 +228,16 @@ describe("Shapes", function()
   end)
 end)
 
+describe("What runs a function", function()
+  it("says so where it gets none", function()
+    for _, name in ipairs{ "scope", "no_grad", "enable_grad" } do
+      assert.equal(name .. ": write pl." .. name .. "(f, ...), which runs f(...); got nil",
+        message_of(pl[name]))
+    end
+    assert.same({ 1, 2 }, pl.no_grad(pl.nn.Linear(3, 2), pl.ones(1, 3)).shape)
+  end)
+end)
+
 describe("Arguments that are tensors in the wrong place", function()
   it("are named with their shape", function()
     local x = counting()

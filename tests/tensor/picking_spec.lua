@@ -26,6 +26,14 @@ describe("t[key]", function()
       message_of(function() return x[pl.tensor{ true, true, true }] end))
   end)
 
+  it("refuses other keys in one sentence", function()
+    local x = counting()
+    for _, key in ipairs{ true, { true }, { 1, print } } do
+      assert.truthy(message_of(function() return x[key] end)
+        :find("index: t[key] takes a position, an index tensor, a mask or a list of them", 1, true))
+    end
+  end)
+
   it("writes through masks", function()
     local x = counting()
     x[x:gt(4)] = 0
@@ -59,6 +67,7 @@ describe("Index tensors", function()
     assert.same({ { 1, 3 }, { 5, 5 } }, x:gather(2, index):totable())
     assert.same({ { 1, 3 }, { 5, 5 } }, x:gather(index, 2):totable())
     assert.same({ { 2 }, { 5 } }, x:index_select(2, i64{ 2 }):totable())
+    assert.same({ { 4, 5, 6 }, { 1, 2, 3 } }, x:index_select(1, { 2, 1 }):totable())
     assert.same({ { 2, 3, 4 }, { 4, 5, 6 } }, x:index_add(1, i64{ 1 }, pl.ones(1, 3)):totable())
     assert.same({ { 2, 3, 4 }, { 4, 5, 6 } }, x:index_add(pl.ones(1, 3), i64{ 1 }, 1):totable())
     assert.same({ { 1, 4, 3 }, { 4, 5, 6 } }, x:scatter_add(2, i64{ { 2 } }, pl.full({ 1, 1 }, 2))

@@ -64,7 +64,7 @@ describe("A history's text", function()
     local history = InMemoryRunHistory()
     history:update_metric("loss", 2)
     history:update_metric("loss", 0.51234567)
-    assert.are.equal("InMemoryRunHistory(epoch 1\n  loss: 0.5123 (2 values))", tostring(history))
+    assert.are.equal("InMemoryRunHistory(epoch 1\n  loss: 0.5123 (2 recorded))", tostring(history))
   end)
 end)
 

@@ -207,6 +207,19 @@ describe("Errors in callbacks", function()
     assert.is_true(told)
   end)
 
+  it("in on_teardown are raised, and the other callbacks are torn down too", function()
+    local told = false
+    local trainer = make(Trainer, {
+      { name = "clumsy", on_teardown = function() error("dropped it") end },
+      { on_teardown = function() told = true end },
+    })
+    local ok, err = pcall(trainer.train, trainer, { train_dataset = dataset(8), num_epochs = 1 })
+    assert.is_false(ok)
+    assert.truthy(err.message:find("dropped it$"), err.message)
+    assert.is_true(told)
+    assert.are.equal("failed", trainer.state)
+  end)
+
   it("leave the trainer able to run again", function()
     local fail = true
     local trainer = make(Trainer, { { on_train_step_end = function()

@@ -73,8 +73,10 @@ local function save_if_due(self, trainer, unit, count, name)
   end
 end
 
-function SaveTrainingStateCallback:on_training_run_start()
+--- A killed run may have left more than is kept, and the run that goes on may have nothing to save.
+function SaveTrainingStateCallback:on_training_run_start(trainer)
   for _, every in ipairs(self.intervals) do every:start() end
+  if self.max_checkpoints then prune(self, trainer, self:state_directory(trainer)) end
 end
 
 function SaveTrainingStateCallback:on_optimizer_step_end(trainer)

@@ -194,7 +194,7 @@ function Source:column(k)
     { dtype = field.dtype, device = "cpu" })
   engine.check(C.pl_tensor_data(values._h, out_pointer))
   local to = ffi.cast("char *", out_pointer[0])
-  local row_bytes = n > 0 and values:numel() / n * ffi.sizeof(tensor.c_types[field.dtype]) or 0
+  local row_bytes = n > 0 and values:numel() / n * ffi.sizeof(attributes.c_types[field.dtype]) or 0
   for i = 0, n - 1 do
     engine.check(C.pl_source_read(self.handle, i, k - 1, key, to + i * row_bytes))
   end

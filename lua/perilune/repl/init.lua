@@ -3,7 +3,9 @@
 -- stops the running chunk, Ctrl-D leaves, SIGTERM ends the session. Without a terminal it reads
 -- plain lines and shows no prompt.
 
+local completion = require "perilune.repl.completion"
 local errors = require "perilune.errors"
+local help = require "perilune.repl.help"
 local pausing = require "perilune.pausing"
 local pretty = require "perilune.repl.pretty"
 local session = require "perilune.repl.session"
@@ -40,11 +42,12 @@ end
 --- Reads one chunk, over several lines where the first are incomplete.
 -- @return text; nil at the end of the input; "" after Ctrl-C
 -- @return for nil, the exit code
-local function read_chunk(host, interactive)
+local function read_chunk(host, interactive, state)
   local text
+  local function complete(line) return completion.complete(line, state.variables) end
   while true do
     local prompt = interactive and (text and MORE or PROMPT) or ""
-    local line, why, exit_code = host.read_line(prompt)
+    local line, why, exit_code = host.read_line(prompt, complete)
     if why == "interrupted" then
       if exit_code == ENDED then return nil, ENDED end
       print("^C")
@@ -75,13 +78,21 @@ local function show_pause(trainer)
     .. "run"):format(trainer.run_history.current_epoch, trainer.update))
 end
 
+-- What leaves other languages' sessions leaves this one too, unless it means something here.
+local function is_farewell(text, state)
+  local word = text:match("^%s*(%l+)%s*%(?%s*%)?%s*$")
+  return (word == "exit" or word == "quit") and rawget(_G, word) == nil
+    and not state.variables[word]
+end
+
 --- Reads, runs and shows one chunk.
 -- @return false at the end of the session
 -- @return the exit code then
 local function step(host, interactive, state)
-  local text, exit_code = read_chunk(host, interactive)
+  local text, exit_code = read_chunk(host, interactive, state)
   if not text then return false, exit_code end
   if not text:find("%S") then return true end
+  if is_farewell(text, state) then return false, 0 end
   local results, err = state:run(text)
   if not results then
     show_error(err)
@@ -148,8 +159,9 @@ function repl.run()
   local history = interactive and history_path()
   rawset(_G, "pl", require "perilune")
   rawset(_G, "dofile", run_file)
+  rawset(_G, "help", help)
   if interactive then
-    print(("Perilune, %s. Ctrl-D leaves."):format(jit.version))
+    print(("Perilune, %s. Tab completes, help() tells more, Ctrl-D leaves."):format(jit.version))
     if history then host.load_history(history) end
   end
   local code = read_and_run(host, interactive)

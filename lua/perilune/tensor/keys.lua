@@ -38,6 +38,11 @@ local function positions_of(part)
   return is_mask(part) and part:nonzero():flatten() or part
 end
 
+local function refuse(value)
+  errors.raise("argument", ("index: t[key] takes a position, an index tensor, a mask or a list of"
+    .. " them with ranges { first, last }, got %s"):format(check.describe(value)), { op = "index" })
+end
+
 --- t[key]: a position, an index tensor, a mask, or a list of positions (which select), ranges
 -- { first, last, step } (ends included), {} for all, index tensors and masks of one dimension.
 -- @return a view where the key holds no tensor
@@ -45,12 +50,15 @@ function keys.get(t, key)
   if type(key) == "number" then return t:select(1, key) end
   if is_mask(key) then return picked(t, key) end
   if is_tensor(key) then return t:index_select(key, 1) end
+  if type(key) ~= "table" then refuse(key) end
   local view, axis = t, 1
   for _, part in ipairs(key) do
     if type(part) == "number" then
       view = view:select(axis, part)
     elseif is_tensor(part) then
       view, axis = view:index_select(positions_of(part), axis), axis + 1
+    elseif type(part) ~= "table" then
+      refuse(part)
     elseif #part == 0 then
       axis = axis + 1
     else

@@ -10,12 +10,18 @@ local is_tensor = check.is_tensor
 
 local picking = {}
 
+-- Positions may be a plain list: t:index_select(1, { 3, 1 }).
+local function as_index(value)
+  if type(value) ~= "table" or is_tensor(value) or type(value[1]) ~= "number" then return value end
+  return require("perilune.create").tensor(value, "i64")
+end
+
 -- t:gather(1, index) and t:gather(index, 1).
 local function dimension_first(name)
   local op = ops.functions[name]
   return function(t, index, axis, ...)
-    if is_tensor(axis) and not is_tensor(index) then index, axis = axis, index end
-    return op(t, index, axis, ...)
+    if type(index) == "number" then index, axis = as_index(axis), index end
+    return op(t, as_index(index), axis, ...)
   end
 end
 
@@ -57,7 +63,7 @@ function picking.argsort(t, ...) return select(2, t:sort(...)) end
 
 --- The positions of the elements that are not 0, in order: i64, n x dimensions. Reads the tensor.
 function picking.nonzero(t)
-  local cells, shape = require("perilune.tensor").read(t:ne(0), "nonzero")
+  local cells, shape = t:ne(0):cells "nonzero"
   local rank, count, found = #shape, 1, {}
   for _, size in ipairs(shape) do count = count * size end
   for at = 0, count - 1 do
