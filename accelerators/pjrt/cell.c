@@ -9,7 +9,7 @@ static size_t dtype_size(int32_t dtype) {
 }
 
 size_t cell_used(const pl_buffer *cell) {
-  if (cell->holds == CELL_EMPTY) return 0;
+  if (cell->holds == CELL_EMPTY || cell->holds == CELL_LOST) return 0;
   return cell->holds == CELL_HOST ? cell->used : (size_t)cell->count * dtype_size(cell->dtype);
 }
 
@@ -25,8 +25,16 @@ void cell_clear(pjrt *d, pl_buffer *cell) {
   cell->list = 0;
 }
 
+void cell_lose(pjrt *d, pl_buffer *cell) {
+  cell_clear(d, cell);
+  cell->holds = CELL_LOST;
+}
+
 pl_status cell_to_host(pjrt *d, pl_buffer *cell) {
   if (cell->holds == CELL_HOST) return PL_OK;
+  if (cell->holds == CELL_LOST)
+    return d->host->fail(PL_EDEVICE, "pjrt:%d: the values of this tensor were lost when their "
+                         "computation failed", d->index);
   if (cell->holds == CELL_PENDING) {
     pl_status status = list_run(d);
     if (status) return status;

@@ -197,10 +197,10 @@ static pl_status run_pending(pjrt *d) {
   return status;
 }
 
-/* After a failure the pending cells hold nothing; what was theirs is lost, as is said. */
+/* After a failure what the pending cells waited for is lost, and whoever reads one is told. */
 pl_status list_run(pjrt *d) {
   pl_status status = d->pending ? run_pending(d) : PL_OK;
-  while (status && d->pending) cell_clear(d, d->pending);
+  while (status && d->pending) cell_lose(d, d->pending);
   d->pending = NULL;
   list_reset(d);
   return status;

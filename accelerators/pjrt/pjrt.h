@@ -34,7 +34,8 @@ pl_status program_run(pjrt *d, PJRT_LoadedExecutable *program, array *const *arg
 
 /* ---- cell.c ---- */
 
-enum { CELL_EMPTY, CELL_HOST, CELL_ARRAY, CELL_PENDING };
+/* LOST: its computation failed; a write makes it good again. */
+enum { CELL_EMPTY, CELL_HOST, CELL_ARRAY, CELL_PENDING, CELL_LOST };
 
 struct pl_buffer {
   size_t bytes;
@@ -52,6 +53,7 @@ struct pl_buffer {
 
 size_t cell_used(const pl_buffer *cell);          /* bytes that mean something */
 void cell_clear(pjrt *d, pl_buffer *cell);
+void cell_lose(pjrt *d, pl_buffer *cell);
 /* The cell comes to hold bytes of the host, whatever it held. */
 pl_status cell_to_host(pjrt *d, pl_buffer *cell);
 pl_status cell_to_array(pjrt *d, pl_buffer *cell, int32_t dtype);

@@ -29,10 +29,10 @@ static pl_status failed(pjrt *d, const char *doing, PJRT_Error *error) {
   char text[512];
   take_message(error, text, sizeof text);
   bool full = strstr(text, "RESOURCE_EXHAUSTED") || strstr(text, "ut of memory");
-  if (full) return PL_EMEMORY;
-  return d->last ? d->host->fail_late(PL_EDEVICE, d->last, "pjrt:%d: %s, after %s: %s", d->index,
+  pl_status status = full ? PL_EMEMORY : PL_EDEVICE;
+  return d->last ? d->host->fail_late(status, d->last, "pjrt:%d: %s, after %s: %s", d->index,
                                       doing, d->last, text)
-                 : d->host->fail(PL_EDEVICE, "pjrt:%d: %s: %s", d->index, doing, text);
+                 : d->host->fail(status, "pjrt:%d: %s: %s", d->index, doing, text);
 }
 
 /* ---- loading ---- */
@@ -131,10 +131,14 @@ static pl_status wait_for(pjrt *d, const char *doing, PJRT_Event *event) {
   return error ? failed(d, doing, error) : PL_OK;
 }
 
+static void buffer_destroy(PJRT_Buffer *buffer) {
+  api->functions[PJRT_Buffer_Destroy](PJRT_ARGS(Buffer_Destroy, .buffer = buffer));
+}
+
 static pl_status array_wrap(PJRT_Buffer *buffer, array **out) {
   array *a = malloc(sizeof *a);
   if (!a) {
-    api->functions[PJRT_Buffer_Destroy](PJRT_ARGS(Buffer_Destroy, .buffer = buffer));
+    buffer_destroy(buffer);
     return PL_EMEMORY;
   }
   *a = (array){ 1, buffer };
@@ -161,7 +165,7 @@ array *array_ref(array *a) {
 
 void array_unref(array *a) {
   if (!a || --a->refs > 0) return;
-  api->functions[PJRT_Buffer_Destroy](PJRT_ARGS(Buffer_Destroy, .buffer = a->buffer));
+  buffer_destroy(a->buffer);
   free(a);
 }
 
@@ -213,7 +217,10 @@ pl_status program_run(pjrt *d, PJRT_LoadedExecutable *program, array *const *arg
   if (!buffers) return PL_EMEMORY;
   for (int i = 0; i < n; i++) buffers[i] = arguments[i]->buffer;
   pl_status status = run(d, program, buffers, n, buffers + n);
-  for (int i = 0; i < n_results && !status; i++) status = array_wrap(buffers[n + i], &results[i]);
+  for (int i = 0; i < n_results && !status; i++) {
+    status = array_wrap(buffers[n + i], &results[i]);
+    for (int k = i + 1; k < n_results && status; k++) buffer_destroy(buffers[n + k]);
+  }
   free(buffers);
   return status;
 }

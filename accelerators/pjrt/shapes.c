@@ -154,9 +154,11 @@ int value_of(pjrt *d, const pl_operand *o) {
 
 /* ---- writing ---- */
 
-/* The cell as it is, for an update of a part: zeros where nothing was written. */
+/* The cell as it is, for an update of a part: zeros where nothing was written. A lost one may be
+** another tensor's by now, memory being used again. */
 static int before_of(pjrt *d, const pl_operand *o, int64_t *count) {
   pl_buffer *cell = o->buffer;
+  if (cell->holds == CELL_LOST) cell_clear(d, cell);
   pl_status status = cell->holds == CELL_EMPTY ? cell_to_host(d, cell) : PL_OK;
   if (status) list_fail(d, status);
   return flat_of(d, o, count);

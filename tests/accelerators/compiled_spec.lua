@@ -57,6 +57,25 @@ describe("A device that compiles", function()
     assert.truthy(result.err:find("is no PJRT plug-in", 1, true), result.err)
   end)
 
+  it("pjrt tells of a failed computation at every read of what it should have made", function()
+    if not os.getenv "PERILUNE_PJRT_PLUGIN" then return pending "no PJRT plug-in here" end
+    if process.sanitized then return pending "a sanitizer ends who asks for 4 TiB" end
+    local result = process.perilune_run({ "-" }, [[
+      local pl = require "perilune"
+      local x = pl.ones(2 ^ 20, 1, { device = "pjrt" })
+      local sum = (x + x:t()):sum()             -- 4 TiB, if the plug-in makes what is added up
+      local function refused(kind, said)
+        local ok, err = pcall(sum.item, sum)
+        assert(not ok and err.kind == kind and err.message:find(said, 1, true), tostring(err))
+      end
+      refused("out_of_memory", "pjrt:0: ")
+      refused("device", "lost when their computation failed")
+      refused("device", "lost when their computation failed")
+      assert((pl.ones(3, { device = "pjrt" }) * 2):sum():item() == 6)
+    ]])
+    assert.are.equal(0, result.code, result.err)
+  end)
+
   it("a TPU is none where the plug-in drives something else", function()
     if not os.getenv "PERILUNE_PJRT_PLUGIN" then return pending "no PJRT plug-in here" end
     local result = train("tpu")
