@@ -2,6 +2,7 @@
 ** handle.c -- what the binding does with tensors: make, describe, read, write, keep, swap.
 ** Every function resolves its handles first; a stale one is PL_ESTALE.
 */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "autograd.h"
@@ -91,6 +92,21 @@ pl_status pl_tensor_read(pl_tensor handle, void *dst, int64_t bytes) {
   return tensor_read_dense(t, dst);
 }
 
+/* LuaJIT keeps pointers in the spare bits of NaNs: one that comes from a file must not be read as
+** a value of Lua. */
+pl_status pl_tensor_numbers(pl_tensor handle, void *dst, int64_t bytes) {
+  tensor *t;
+  pl_status s = pl_tensor_read(handle, dst, bytes);
+  if (s || (s = get(handle, &t))) return s;
+  float *f32 = t->view.dtype == PL_F32 ? dst : NULL;
+  double *f64 = t->view.dtype == PL_F64 ? dst : NULL;
+  for (int64_t i = 0; f32 && i < t->view.count; i++)
+    if (isnan(f32[i])) f32[i] = NAN;
+  for (int64_t i = 0; f64 && i < t->view.count; i++)
+    if (isnan(f64[i])) f64[i] = NAN;
+  return PL_OK;
+}
+
 typedef union element { uint8_t u8; int32_t i32; int64_t i64; float f32; double f64; } element;
 
 static double element_value(const element *cell, int dtype) {
@@ -120,11 +136,9 @@ static pl_status half_item(tensor *t, double *out) {
   return s;
 }
 
-pl_status pl_tensor_item(pl_tensor handle, double *out) {
-  tensor *t;
+static pl_status item_of(tensor *t, double *out) {
   element cell;
-  pl_status s = get(handle, &t);
-  if (s) return s;
+  pl_status s;
   if (t->view.count != 1)
     return status_fail(PL_ESHAPE, "item", NULL,
                        "item: the tensor has %lld elements, item() reads one; "
@@ -140,6 +154,14 @@ pl_status pl_tensor_item(pl_tensor handle, double *out) {
     return PL_OK;
   }
   return half_item(t, out);
+}
+
+pl_status pl_tensor_item(pl_tensor handle, double *out) {
+  tensor *t;
+  pl_status s = get(handle, &t);
+  if (s || (s = item_of(t, out))) return s;
+  if (isnan(*out)) *out = NAN;
+  return PL_OK;
 }
 
 pl_status pl_tensor_data(pl_tensor handle, void **out) {

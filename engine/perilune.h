@@ -149,7 +149,10 @@ pl_status pl_tensor_describe(pl_tensor t, pl_tensor_info *out);
 ** it while gradients are recorded. */
 pl_status pl_tensor_write(pl_tensor t, const void *src, int64_t bytes);
 pl_status pl_tensor_read(pl_tensor t, void *dst, int64_t bytes);
-/* Of a tensor of one element (PL_ESHAPE), any dtype; an i64 beyond 2^53 comes rounded. */
+/* read for who takes the elements as numbers: every NaN is the plain one, whatever its bits. */
+pl_status pl_tensor_numbers(pl_tensor t, void *dst, int64_t bytes);
+/* Of a tensor of one element (PL_ESHAPE), any dtype; an i64 beyond 2^53 comes rounded, a NaN as
+** the plain one. */
 pl_status pl_tensor_item(pl_tensor t, double *out);
 /* Its first element in memory, while its storage lives. Host devices only (PL_EDEVICE). Whoever
 ** writes there tells by touch. */

@@ -42,7 +42,7 @@ function reading.cells(t, name)
   end
   local shape, n = t.shape, t:numel()
   local cells = ffi.new(attributes.c_types[dtype] .. "[?]", math.max(n, 1))
-  check(C.pl_tensor_read(t._h, cells, n * ffi.sizeof(attributes.c_types[dtype])), t,
+  check(C.pl_tensor_numbers(t._h, cells, n * ffi.sizeof(attributes.c_types[dtype])), t,
     name or "cells")
   return cells, shape, dtype
 end
