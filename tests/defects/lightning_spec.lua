@@ -57,10 +57,12 @@ local function script(before, ...)
   return process.run(before:format(command))
 end
 
--- Run the script into a directory and send it a signal.
+-- Run the script into a directory and send it a signal. What an earlier one printed goes first: the
+-- new one may not have begun when its output is looked at.
 local function stop_at_10(signal, where)
-  return script("%s >" .. folder .. "/out & p=$!; until grep -qs 'at update 10' " .. folder
-    .. "/out; do sleep 0.02; done; kill -" .. signal .. " $p; wait $p", where, "0.05")
+  local out = folder .. "/out"
+  return script("rm -f " .. out .. "; %s >" .. out .. " & p=$!; until grep -qs 'at update 10' "
+    .. out .. "; do sleep 0.02; done; kill -" .. signal .. " $p; wait $p", where, "0.05")
 end
 
 describe("Lightning's complaint", function()
